@@ -1,0 +1,298 @@
+/* tapir/op.h -- define an op of your own.
+ *
+ * An op is one `static const tp_op` and its functions, in one file; nothing is registered anywhere.  The
+ * built-in ops are made the same way.  docs/custom-op.md walks through one.
+ */
+#ifndef TAPIR_OP_H
+#define TAPIR_OP_H
+
+#include <tapir/tape.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What an op is to the executor. */
+typedef enum tp_kind {
+    TP_LEAF = 0, /* input, parameter, constant (not for user ops) */
+    TP_SOURCE,   /* no operands; element i depends on i only */
+    TP_MAP,      /* y[i] from x[0][i], x[1][i], ... after broadcasting */
+    TP_REDUCE,   /* one operand, some axes folded to size 1 */
+    TP_VIEW,     /* the operand's elements seen with other strides */
+    TP_CALL,     /* a kernel over whole contiguous arrays */
+    TP_ASSIGN,   /* sets a leaf after the run (not for user ops) */
+    TP_GROUP     /* several assignments as one handle (not for user ops) */
+} tp_kind;
+
+enum {
+    /* Recording it twice gives two nodes (random numbers, effects). */
+    TP_OP_IMPURE = 1 << 0,
+    /* Its contributions are 0 wherever the adjoint is 0, whatever the operands, NaN included (add, where, ...): the
+     * gradient needs no strong zero.  For maps and reductions only; others never have it. */
+    TP_OP_FINITE = 1 << 1,
+    /* A view that only repeats its operand by broadcasting: maps may read the operand itself. */
+    TP_OP_REPEATS = 1 << 2,
+    /* A map that may yield a finite value from a last operand that is not (the strong zero). */
+    TP_OP_HIDES = 1 << 3,
+    /* Takes an attribute-determined number of operands. */
+    TP_ANY_ARITY = -1
+};
+
+/* ---- Shapes: what an op yields ---------------------------------------------------------------------- */
+
+/* What a shape rule sees, and fills: y_shape and y_dtype.  On entry they are the operands' broadcast shape (or
+ * 0-d if they do not broadcast) and the first operand's dtype. */
+typedef struct tp_inference {
+    int n;
+    const tp_shape *x_shape;
+    const tp_dtype *x_dtype;
+    const void *attr;
+    bool same_dtype; /* all operands have one dtype */
+    bool broadcasts; /* the operands broadcast against each other */
+    tp_shape y_shape;
+    tp_dtype y_dtype;
+} tp_inference;
+
+/* Returns NULL, or the reason why these operands are wrong, in a few words; the tape adds the op's name, the
+ * operands' shapes and the place. */
+typedef const char *(*tp_infer_rule)(tp_inference *inference);
+
+/* ---- Derivatives ------------------------------------------------------------------------------------ */
+
+/* What a derivative rule sees.  It records, with ordinary ops, the contribution to each operand's adjoint:
+ * dx[k] = sum over outputs of g * dy/dx[k].  It ignores broadcasting: dx[k] may have y's shape; it is summed to
+ * x[k]'s shape elsewhere.  A dx[k] left alone means "derivative zero".  need[k] tells which are wanted; the others
+ * may be left alone. */
+typedef struct tp_vjp {
+    tp_tensor g;        /* adjoint of y, of y's shape (for a map perhaps only broadcastable to it) */
+    tp_tensor y;        /* the op's result */
+    const tp_tensor *x; /* its operands */
+    int n;
+    const void *attr;
+    const bool *need;
+    tp_tensor *dx;
+    bool *finite; /* set finite[k] when dx[k] is as TP_OP_FINITE says in this case (a constant factor) */
+} tp_vjp;
+
+typedef void (*tp_derivative_rule)(const tp_vjp *d);
+
+/* The rule of an op whose derivative is zero wherever it has one (comparisons, rounding): it records nothing. */
+TP_API void tp_zero_derivative(const tp_vjp *d);
+
+/* ---- Kernels ---------------------------------------------------------------------------------------- */
+
+/* y[i] = f(x[0][i], x[1][i], ...) for n contiguous elements; y may be one of the x[k]. */
+typedef void (*tp_map_kernel)(int64_t n, void *y, const void *const *x, const void *attr);
+
+/* Elements start .. start + n - 1 of a source, in row-major order of its shape. */
+typedef void (*tp_source_kernel)(int64_t start, int64_t n, void *y, const void *attr,
+                                 const uint64_t random_key[3]);
+
+/* How a reduction folds.  Elements are taken in row-major order in tiles of TP_TILE; `tile` folds one tile of
+ * n <= TP_TILE contiguous elements (n = 0 gives the identity) with TP_LANES accumulators, element i into
+ * accumulator i % TP_LANES, and these as a fixed tree; tiles are merged pairwise.  A partial is 8 bytes: a double
+ * for f32 and f64, an int64_t for i32. */
+#define TP_TILE  1024
+#define TP_LANES 16
+typedef union tp_partial {
+    double f;
+    int64_t i;
+} tp_partial;
+typedef struct tp_reduction {
+    tp_partial (*tile)(int64_t n, const void *x);
+    tp_partial (*merge)(tp_partial a, tp_partial b);
+} tp_reduction;
+
+/* Strides of a view, in elements: element (i0, i1, ...) of y is x_data[offset + sum i_d * stride[d]]. */
+typedef struct tp_strides {
+    int64_t offset;
+    int64_t stride[TP_MAX_RANK];
+} tp_strides;
+
+/* Rewrites the operand's strides (for x_shape) into those of the result (for y_shape).  Returns false when
+ * they cannot be expressed (a reshape of scattered elements); never false for a row-major operand. */
+typedef bool (*tp_view_rule)(const tp_shape *x_shape, const tp_shape *y_shape, const void *attr,
+                             tp_strides *strides);
+
+/* A whole array, row-major without gaps. */
+typedef struct tp_array {
+    void *data;
+    tp_dtype dtype;
+    tp_shape shape;
+} tp_array;
+
+/* What the kernel of a TP_CALL sees.  It must write every element of y and nothing else. */
+typedef struct tp_call {
+    tp_array y;
+    const tp_array *x;
+    int n;
+    const void *attr;
+    void *scratch; /* scratch_size bytes, aligned to 64 */
+    struct tp_failure *failure;
+} tp_call;
+
+/* Returns TP_OK, or what tp_call_fail returned. */
+typedef tp_status (*tp_call_kernel)(const tp_call *call);
+
+/* The run ends with TP_BAD_VALUE and this message (printf style); the op's name, scope and place are added. */
+TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+
+/* ---- The op ----------------------------------------------------------------------------------------- */
+
+/* Fields that are zero have the stated default, so that a definition names only what the op has. */
+typedef struct tp_op {
+    const char *name;
+    tp_kind kind;
+    int arity;        /* number of operands, or TP_ANY_ARITY */
+    unsigned flags;   /* TP_OP_... */
+    size_t attr_size; /* bytes of the attribute struct; it must have no padding (it is compared as bytes) */
+    /* NULL: operands broadcast, share one dtype for which there is a kernel, and so does the result. */
+    tp_infer_rule infer;
+    /* NULL: no derivative; asking for a gradient through the op is an error. */
+    tp_derivative_rule vjp;
+    /* NULL: none.  Returns an equal tensor that is already there or cheaper, exact to the bit for all operands,
+     * or (tp_tensor){0} when there is none. */
+    tp_tensor (*simplify)(const tp_tensor *x, int n, const void *attr);
+    /* By the operands' dtype; NULL where the op does not take it. */
+    tp_map_kernel map[TP_DTYPE_COUNT];
+    tp_source_kernel source[TP_DTYPE_COUNT];
+    const tp_reduction *reduce[TP_DTYPE_COUNT];
+    tp_view_rule view;
+    tp_call_kernel run;
+    size_t (*scratch_size)(const tp_shape *x_shape, int n, const void *attr); /* NULL: none */
+    const char *expression; /* a map's scalar expression, as text */
+    double low, high;       /* where tests sample operands; both 0: -2 .. 2 */
+} tp_op;
+
+/* Record one op.  `attr` points to attr_size bytes, which are copied (NULL if attr_size is 0).  The op must
+ * outlive the tape.  Weak scalars among the operands take the others' dtype. */
+TP_API tp_tensor tp_record(const tp_op *op, const tp_tensor *x, int n, const void *attr);
+
+/* The same on a given tape: for sources, which have no operands. */
+TP_API tp_tensor tp_record_on(tp_tape *tape, const tp_op *op, const tp_tensor *x, int n, const void *attr);
+
+/* Store an error on the tape, at the tensor's place, and return an invalid handle: for constructors that find their
+ * arguments wrong before they record.  printf style; say what was expected. */
+TP_API tp_tensor tp_fail(tp_tensor at, tp_status status, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* ---- Looking at nodes ------------------------------------------------------------------------------- */
+
+/* The op that made a tensor (leaves have ops too: "input", "parameter", "constant", "scalar"); NULL for an invalid
+ * one.  Its k-th operand; its attributes. */
+TP_API const tp_op *tp_op_of(tp_tensor tensor);
+TP_API tp_tensor tp_operand_of(tp_tensor tensor, int k);
+TP_API const void *tp_attr_of(tp_tensor tensor);
+
+/* The dtype that leaves, scalars and casts of `dtype` get on this tape: the same, but for the gradient checker's tapes,
+ * which keep f32 as f64. */
+TP_API tp_dtype tp_dtype_on(const tp_tape *tape, tp_dtype dtype);
+
+/* "f32[6,3]" in text, cut to the buffer; returns text. */
+#define TP_TEXT_SIZE 128
+TP_API const char *tp_describe(tp_dtype dtype, const tp_shape *shape, char text[TP_TEXT_SIZE]);
+
+/* The shape a and b broadcast to by NumPy's rules; false when they do not. */
+TP_API bool tp_broadcast(const tp_shape *a, const tp_shape *b, tp_shape *out);
+
+/* Row-major strides of a shape, in elements (0 for axes of size 1). */
+TP_API tp_strides tp_row_major(const tp_shape *shape);
+
+/* The axis as 0 .. rank-1, or -1 when it is out of range. */
+TP_API int tp_normal_axis(int axis, int64_t rank);
+
+/* ---- Map kernels from one scalar expression --------------------------------------------------------- */
+
+/* TP_MAP1(softplus, TP_MAX(x, (T)0) + TP_LOG1P(TP_EXP(-TP_ABS(x)))) defines the f32 and f64 loops of a map of
+ * one operand x; of two, a and b; of three, a, b and c.  T is float or double.  TP_..._I32 defines the i32 loop of
+ * the same name.  Use with TP_MAP_KERNELS(softplus) or TP_MAP_KERNELS_I32(softplus) inside the tp_op.  The scalar
+ * functions are in tapir/scalar.h. */
+#define TP_MAP_LOOP_(NAME, TYPE, LOADS, EXPRESSION)                                                          \
+    static void NAME(int64_t n_, void *y_, const void *const *x_, const void *attr)                          \
+    {                                                                                                        \
+        typedef TYPE T;                                                                                      \
+        T *y = (T *)y_;                                                                                      \
+        (void)attr;                                                                                          \
+        _Pragma("omp simd") for (int64_t i_ = 0; i_ < n_; i_++)                                              \
+        {                                                                                                    \
+            LOADS                                                                                            \
+            y[i_] = (T)(EXPRESSION);                                                                         \
+        }                                                                                                    \
+    }
+#define TP_LOAD_(NAME, K) const T NAME = ((const T *)x_[K])[i_];
+#define TP_LOADS1_        TP_LOAD_(x, 0)
+#define TP_LOADS2_        TP_LOAD_(a, 0) TP_LOAD_(b, 1)
+#define TP_LOADS3_        TP_LOAD_(a, 0) TP_LOAD_(b, 1) TP_LOAD_(c, 2)
+
+#define TP_MAP_FLOAT_(NAME, LOADS, EXPRESSION, TEXT)                                                         \
+    TP_MAP_LOOP_(NAME##_f32, float, LOADS, EXPRESSION)                                                       \
+    TP_MAP_LOOP_(NAME##_f64, double, LOADS, EXPRESSION)                                                      \
+    static const char NAME##_expression[] = TEXT;
+
+#define TP_MAP1(NAME, EXPRESSION)     TP_MAP_FLOAT_(NAME, TP_LOADS1_, EXPRESSION, #EXPRESSION)
+#define TP_MAP2(NAME, EXPRESSION)     TP_MAP_FLOAT_(NAME, TP_LOADS2_, EXPRESSION, #EXPRESSION)
+#define TP_MAP3(NAME, EXPRESSION)     TP_MAP_FLOAT_(NAME, TP_LOADS3_, EXPRESSION, #EXPRESSION)
+#define TP_MAP1_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS1_, EXPRESSION)
+#define TP_MAP2_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS2_, EXPRESSION)
+#define TP_MAP3_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS3_, EXPRESSION)
+
+#define TP_MAP_KERNELS(NAME)     .map = {NAME##_f32, NAME##_f64}, .expression = NAME##_expression
+#define TP_MAP_KERNELS_I32(NAME) .map = {NAME##_f32, NAME##_f64, NAME##_i32}, .expression = NAME##_expression
+
+/* ---- Reductions from one scalar expression ---------------------------------------------------------- */
+
+/* TP_REDUCTION(sum, -0.0, a + b) defines the fold of f32 and f64, in double; TP_REDUCTION_I32 that of i32, in int64_t.
+ * `a` is the fold so far, `b` the next element or fold; a and b may swap and regroup as tp_reduction says.  Folding
+ * the identity must change nothing, not even the sign of a zero.  Use with TP_REDUCTIONS(sum). */
+#define TP_REDUCTION_FOLD_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION)                                    \
+    static tp_partial NAME##_tile(int64_t n_, const void *x_)                                                \
+    {                                                                                                        \
+        const TYPE *x = (const TYPE *)x_;                                                                    \
+        WIDE lane[TP_LANES];                                                                                 \
+        int64_t i_ = 0;                                                                                      \
+        for (int l = 0; l < TP_LANES; l++)                                                                   \
+            lane[l] = (IDENTITY);                                                                            \
+        for (; i_ + TP_LANES <= n_; i_ += TP_LANES)                                                          \
+            for (int l = 0; l < TP_LANES; l++) {                                                             \
+                const WIDE a = lane[l], b = (WIDE)x[i_ + l];                                                 \
+                lane[l] = (EXPRESSION);                                                                      \
+            }                                                                                                \
+        for (int l = 0; i_ + l < n_; l++) {                                                                  \
+            const WIDE a = lane[l], b = (WIDE)x[i_ + l];                                                     \
+            lane[l] = (EXPRESSION);                                                                          \
+        }                                                                                                    \
+        for (int half = TP_LANES / 2; half > 0; half /= 2)                                                   \
+            for (int l = 0; l < half; l++) {                                                                 \
+                const WIDE a = lane[l], b = lane[l + half];                                                  \
+                lane[l] = (EXPRESSION);                                                                      \
+            }                                                                                                \
+        return (tp_partial){.FIELD = lane[0]};                                                               \
+    }                                                                                                        \
+    static tp_partial NAME##_merge(tp_partial p_, tp_partial q_)                                             \
+    {                                                                                                        \
+        const WIDE a = p_.FIELD, b = q_.FIELD;                                                               \
+        return (tp_partial){.FIELD = (EXPRESSION)};                                                          \
+    }                                                                                                        \
+    static const tp_reduction NAME##_reduction = {NAME##_tile, NAME##_merge};
+
+#define TP_REDUCTION(NAME, IDENTITY, EXPRESSION)                                                             \
+    TP_REDUCTION_FOLD_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \
+    TP_REDUCTION_FOLD_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION)
+#define TP_REDUCTION_I32(NAME, IDENTITY, EXPRESSION)                                                         \
+    TP_REDUCTION_FOLD_(NAME##_i32, int32_t, int64_t, i, IDENTITY, EXPRESSION)
+#define TP_REDUCTIONS(NAME) .reduce = {&NAME##_f32_reduction, &NAME##_f64_reduction}
+#define TP_REDUCTIONS_I32(NAME)                                                                              \
+    .reduce = {&NAME##_f32_reduction, &NAME##_f64_reduction, &NAME##_i32_reduction}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,19 @@
+/* axes.h -- sets of axes, as the reductions and what is composed of them see them. */
+#ifndef TAPIR_SRC_OPS_AXES_H
+#define TAPIR_SRC_OPS_AXES_H
+
+#include <tapir/op.h>
+
+/* Every axis of x. */
+tp_axes tp__all_axes(tp_tensor x);
+
+/* Bit d is set for axis d.  False, and the error stored, for an axis out of range or named twice. */
+bool tp__axes_mask(tp_tensor x, const char *op_name, tp_axes axes, uint64_t *mask);
+
+/* The product of the masked sizes. */
+int64_t tp__masked_count(const tp_shape *shape, uint64_t mask);
+
+/* x without the masked axes, which have size 1. */
+tp_tensor tp__drop_axes(tp_tensor x, uint64_t mask);
+
+#endif

@@ -1,0 +1,218 @@
+/* choice.c -- comparisons, where, cast. */
+#include <math.h>
+#include <tapir/op.h>
+#include <tapir/ops.h>
+
+#include "lists.h"
+
+/* ---- Comparisons ----------------------------------------------------------------------------------- */
+
+TP_MAP2(equal, a == b)
+TP_MAP2_I32(equal, a == b)
+TP_MAP2(not_equal, a != b)
+TP_MAP2_I32(not_equal, a != b)
+TP_MAP2(less, a < b)
+TP_MAP2_I32(less, a < b)
+TP_MAP2(less_equal, a <= b)
+TP_MAP2_I32(less_equal, a <= b)
+
+#define COMPARISON(NAME)                                                                                     \
+    {                                                                                                        \
+        .name = #NAME, .kind = TP_MAP, .arity = 2, .flags = TP_OP_FINITE, .vjp = tp_zero_derivative,         \
+        TP_MAP_KERNELS_I32(NAME)                                                                             \
+    }
+
+static const tp_op equal = COMPARISON(equal);
+static const tp_op not_equal = COMPARISON(not_equal);
+static const tp_op less = COMPARISON(less);
+static const tp_op less_equal = COMPARISON(less_equal);
+
+static tp_tensor compare(const tp_op *op, tp_tensor a, tp_tensor b)
+{
+    return tp_record(op, (tp_tensor[]){a, b}, 2, NULL);
+}
+
+tp_tensor tp_equal(tp_tensor a, tp_tensor b)
+{
+    return compare(&equal, a, b);
+}
+
+tp_tensor tp_not_equal(tp_tensor a, tp_tensor b)
+{
+    return compare(&not_equal, a, b);
+}
+
+tp_tensor tp_less(tp_tensor a, tp_tensor b)
+{
+    return compare(&less, a, b);
+}
+
+tp_tensor tp_less_equal(tp_tensor a, tp_tensor b)
+{
+    return compare(&less_equal, a, b);
+}
+
+/* The swapped operands keep the place of the first one that was written. */
+static tp_tensor compare_swapped(const tp_op *op, tp_tensor a, tp_tensor b)
+{
+    return compare(op, tp_locate(b, a.file, a.line), a);
+}
+
+tp_tensor tp_greater(tp_tensor a, tp_tensor b)
+{
+    return compare_swapped(&less, a, b);
+}
+
+tp_tensor tp_greater_equal(tp_tensor a, tp_tensor b)
+{
+    return compare_swapped(&less_equal, a, b);
+}
+
+/* ---- where ----------------------------------------------------------------------------------------- */
+
+TP_MAP3(where, a != 0 ? b : c)
+TP_MAP3_I32(where, a != 0 ? b : c)
+
+static void where_vjp(const tp_vjp *d)
+{
+    const tp_tensor zero = tp_scalar(d->y.tape, 0);
+    if (d->need[1])
+        d->dx[1] = tp_where(d->x[0], d->g, zero);
+    if (d->need[2])
+        d->dx[2] = tp_where(d->x[0], zero, d->g);
+}
+
+static tp_tensor where_simplify(const tp_tensor *x, int n, const void *attr)
+{
+    double value;
+    (void)n, (void)attr;
+    if (tp_is_scalar_constant(x[0], &value))
+        return value != 0 ? x[1] : x[2];
+    return x[1].id == x[2].id ? x[1] : (tp_tensor){0};
+}
+
+static const tp_op where = {
+    .name = "where",
+    .kind = TP_MAP,
+    .arity = 3,
+    .flags = TP_OP_FINITE,
+    .vjp = where_vjp,
+    .simplify = where_simplify,
+    TP_MAP_KERNELS_I32(where),
+};
+
+tp_tensor tp_where(tp_tensor condition, tp_tensor a, tp_tensor b)
+{
+    const tp_dtype asked = tp_dtype_of(condition);
+    const tp_dtype wanted = tp_dtype_of(a) != TP_WEAK ? tp_dtype_of(a) : tp_dtype_of(b);
+
+    /* Converting first would make 0.5 a 0. */
+    if (asked != wanted && asked != TP_WEAK && wanted != TP_WEAK)
+        condition = tp_cast(tp_not_equal(condition, tp_scalar(condition.tape, 0)), wanted);
+    return tp_record(&where, (tp_tensor[]){condition, a, b}, 3, NULL);
+}
+
+/* ---- cast ------------------------------------------------------------------------------------------ */
+
+static int32_t to_i32(double value)
+{
+    if (!(value > -2147483649.0))
+        return INT32_MIN; /* NaN too */
+    return value >= 2147483648.0 ? INT32_MAX : (int32_t)value;
+}
+
+static void f64_to_f32(int64_t n, void *y, const void *const *x, const void *attr)
+{
+    (void)attr;
+    for (int64_t i = 0; i < n; i++)
+        ((float *)y)[i] = (float)((const double *)x[0])[i];
+}
+
+static void i32_to_f32(int64_t n, void *y, const void *const *x, const void *attr)
+{
+    (void)attr;
+    for (int64_t i = 0; i < n; i++)
+        ((float *)y)[i] = (float)((const int32_t *)x[0])[i];
+}
+
+static void f32_to_f64(int64_t n, void *y, const void *const *x, const void *attr)
+{
+    (void)attr;
+    for (int64_t i = 0; i < n; i++)
+        ((double *)y)[i] = (double)((const float *)x[0])[i];
+}
+
+static void i32_to_f64(int64_t n, void *y, const void *const *x, const void *attr)
+{
+    (void)attr;
+    for (int64_t i = 0; i < n; i++)
+        ((double *)y)[i] = (double)((const int32_t *)x[0])[i];
+}
+
+static void f32_to_i32(int64_t n, void *y, const void *const *x, const void *attr)
+{
+    (void)attr;
+    for (int64_t i = 0; i < n; i++)
+        ((int32_t *)y)[i] = to_i32((double)((const float *)x[0])[i]);
+}
+
+static void f64_to_i32(int64_t n, void *y, const void *const *x, const void *attr)
+{
+    (void)attr;
+    for (int64_t i = 0; i < n; i++)
+        ((int32_t *)y)[i] = to_i32(((const double *)x[0])[i]);
+}
+
+static const char *cast_infer(tp_inference *i, tp_dtype dtype)
+{
+    i->y_dtype = dtype;
+    return NULL;
+}
+
+static const char *to_f32_infer(tp_inference *i)
+{
+    return cast_infer(i, TP_F32);
+}
+
+static const char *to_f64_infer(tp_inference *i)
+{
+    return cast_infer(i, TP_F64);
+}
+
+static const char *to_i32_infer(tp_inference *i)
+{
+    return cast_infer(i, TP_I32);
+}
+
+static void cast_vjp(const tp_vjp *d)
+{
+    const tp_dtype from = tp_dtype_of(d->x[0]);
+    if (from != TP_I32 && tp_dtype_of(d->y) != TP_I32)
+        d->dx[0] = tp_cast(d->g, from);
+}
+
+#define CAST(TYPE)                                                                                           \
+    .kind = TP_MAP, .arity = 1, .flags = TP_OP_FINITE, .infer = to_##TYPE##_infer, .vjp = cast_vjp
+
+static const tp_op cast[TP_DTYPE_COUNT] = {
+    [TP_F32] = {.name = "cast_f32", CAST(f32), .map = {NULL, f64_to_f32, i32_to_f32}},
+    [TP_F64] = {.name = "cast_f64", CAST(f64), .map = {f32_to_f64, NULL, i32_to_f64}},
+    [TP_I32] = {.name = "cast_i32", CAST(i32), .map = {f32_to_i32, f64_to_i32, NULL}},
+};
+
+tp_tensor tp_cast(tp_tensor x, tp_dtype dtype)
+{
+    double value;
+    if ((unsigned)dtype >= TP_DTYPE_COUNT)
+        return tp_fail(x, TP_BAD_DTYPE, "cast: the dtype must be f32, f64 or i32");
+    dtype = tp_dtype_on(x.tape, dtype);
+    if (tp_dtype_of(x) == dtype)
+        return x;
+    if (tp_dtype_of(x) == TP_WEAK && tp_is_scalar_constant(x, &value))
+        return tp_locate(tp_scalar_of(x.tape, dtype, dtype == TP_I32 ? to_i32(value) : value), x.file,
+                         x.line);
+    return tp_record(&cast[dtype], &x, 1, NULL);
+}
+
+const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &less,         &less_equal, &where,
+                                       &cast[TP_F32], &cast[TP_F64], &cast[TP_I32], NULL};

@@ -1,0 +1,17 @@
+/* lists.h -- every op of every family, NULL-terminated; read by tests only. */
+#ifndef TAPIR_SRC_OPS_LISTS_H
+#define TAPIR_SRC_OPS_LISTS_H
+
+#include <tapir/op.h>
+
+extern const tp_op *const tp__arithmetic_ops[];
+extern const tp_op *const tp__function_ops[];
+extern const tp_op *const tp__choice_ops[];
+extern const tp_op *const tp__reduction_ops[];
+extern const tp_op *const tp__shape_ops[];
+extern const tp_op *const tp__slice_ops[];
+extern const tp_op *const tp__matmul_ops[];
+extern const tp_op *const tp__source_ops[];
+extern const tp_op *const tp__control_ops[];
+
+#endif

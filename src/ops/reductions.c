@@ -1,0 +1,251 @@
+/* reductions.c -- sum prod max min over any axes.  The ops keep the reduced axes with size 1; a reshape drops them. */
+#include <math.h>
+#include <tapir/op.h>
+#include <tapir/ops.h>
+
+#include "axes.h"
+#include "lists.h"
+
+typedef struct axes_attr {
+    uint64_t mask; /* bit d: axis d is reduced */
+} axes_attr;
+
+/* ---- Axes ------------------------------------------------------------------------------------------ */
+
+static const char *reduce_infer(tp_inference *i)
+{
+    const axes_attr *a = i->attr;
+    i->y_shape = i->x_shape[0];
+    for (int64_t d = 0; d < i->y_shape.rank; d++)
+        if (a->mask >> d & 1)
+            i->y_shape.dim[d] = 1;
+    return NULL;
+}
+
+static const char *nonempty_infer(tp_inference *i)
+{
+    const axes_attr *a = i->attr;
+    reduce_infer(i);
+    if (tp__masked_count(i->x_shape, a->mask) == 0 && tp_shape_count(i->y_shape) > 0)
+        return "there is no largest or smallest of no elements";
+    return NULL;
+}
+
+/* Folding one element is that element. */
+static tp_tensor reduce_simplify(const tp_tensor *x, int n, const void *attr)
+{
+    const axes_attr *a = attr;
+    const tp_shape shape = tp_shape_of(x[0]);
+    (void)n;
+    return tp__masked_count(&shape, a->mask) == 1 ? x[0] : (tp_tensor){0};
+}
+
+static tp_tensor reduce_mask(const tp_op *op, tp_tensor x, uint64_t mask, bool keepdims)
+{
+    const tp_tensor y = tp_record(op, &x, 1, &(axes_attr){mask});
+    return keepdims || !tp_is_valid(y) ? y : tp__drop_axes(y, mask);
+}
+
+static tp_tensor reduce_over(const tp_op *op, tp_tensor x, tp_axes axes, bool keepdims)
+{
+    uint64_t mask = 0;
+    if (tp_is_valid(x) && !tp__axes_mask(x, op->name, axes, &mask))
+        return (tp_tensor){.tape = x.tape, .id = -1};
+    return reduce_mask(op, x, mask, keepdims);
+}
+
+static tp_tensor reduce_all(const tp_op *op, tp_tensor x)
+{
+    return reduce_over(op, x, tp__all_axes(x), false);
+}
+
+/* ---- sum ------------------------------------------------------------------------------------------- */
+
+TP_REDUCTION(sum, -0.0, a + b) /* -0: adding it changes nothing, not even a zero's sign */
+TP_REDUCTION_I32(sum, 0, a + b)
+
+static void sum_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_expand(d->g, tp_shape_of(d->x[0]));
+}
+
+static const tp_op sum = {
+    .name = "sum",
+    .kind = TP_REDUCE,
+    .arity = 1,
+    .flags = TP_OP_FINITE,
+    .attr_size = sizeof(axes_attr),
+    .infer = reduce_infer,
+    .vjp = sum_vjp,
+    .simplify = reduce_simplify,
+    TP_REDUCTIONS_I32(sum),
+};
+
+tp_tensor tp_sum(tp_tensor x)
+{
+    return reduce_all(&sum, x);
+}
+
+tp_tensor tp_sum_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return reduce_over(&sum, x, axes, keepdims);
+}
+
+tp_tensor tp_sum_to(tp_tensor x, tp_shape shape)
+{
+    const tp_shape own = tp_shape_of(x);
+    tp_shape joint;
+    uint64_t mask = 0;
+
+    if (!tp_is_valid(x))
+        return tp_record(&sum, &x, 1, &(axes_attr){0});
+    if (shape.rank < 0 || shape.rank > TP_MAX_RANK || !tp_broadcast(&own, &shape, &joint) ||
+        !tp_shape_equal(joint, own)) {
+        char from[TP_TEXT_SIZE], to[TP_TEXT_SIZE];
+        return tp_fail(x, TP_BAD_SHAPE, "sum_to: %s does not come from broadcasting %s",
+                       tp_describe(tp_dtype_of(x), &own, from), tp_describe(tp_dtype_of(x), &shape, to));
+    }
+    for (int64_t d = 0; d < own.rank; d++) {
+        const int64_t e = d - (own.rank - shape.rank);
+        if (e < 0 || (shape.dim[e] == 1 && own.dim[d] != 1))
+            mask |= (uint64_t)1 << d;
+    }
+    return tp_reshape(mask != 0 ? reduce_mask(&sum, x, mask, true) : x, shape);
+}
+
+/* ---- prod ------------------------------------------------------------------------------------------ */
+
+TP_REDUCTION(prod, 1.0, a *b)
+static int64_t saturating_product(int64_t a, int64_t b)
+{
+    /* Beyond i32 the run fails anyway; a zero factor later must still make it 0. */
+    const int64_t limit = (int64_t)1 << 40;
+    if (a != 0 && b != 0 && (a > limit / (b < 0 ? -b : b) || a < -limit / (b < 0 ? -b : b)))
+        return (a < 0) == (b < 0) ? limit : -limit;
+    return a * b;
+}
+TP_REDUCTION_I32(prod, 1, saturating_product(a, b))
+
+/* The same product as a tree of ordinary multiplications along the last axis, pairing the halves: exact with zeros,
+ * and differentiable at any order. */
+static tp_tensor product_tree(tp_tensor x)
+{
+    for (;;) {
+        const tp_shape shape = tp_shape_of(x);
+        const int64_t n = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
+        if (n <= 1 || !tp_is_valid(x))
+            return x;
+        const int64_t half = n / 2;
+        tp_tensor pairs = tp_mul(tp_slice(x, -1, 0, half, 1), tp_slice(x, -1, half, 2 * half, 1));
+        if (n % 2 == 1)
+            pairs = tp_concat((tp_tensor[]){pairs, tp_slice(x, -1, n - 1, n, 1)}, 2, -1);
+        x = pairs;
+    }
+}
+
+static void prod_vjp(const tp_vjp *d)
+{
+    const axes_attr *a = d->attr;
+    const tp_tensor x = d->x[0];
+    const tp_shape shape = tp_shape_of(x);
+    tp_axes order = {.n = (int)shape.rank};
+    tp_shape rows = {0};
+    int at = 0;
+
+    if (tp_count_of(x) == 0)
+        return;
+    for (int pass = 0; pass < 2; pass++)
+        for (int axis = 0; axis < shape.rank; axis++)
+            if ((int)(a->mask >> axis & 1) == pass)
+                order.axis[at++] = axis;
+    for (int64_t k = 0; k < shape.rank; k++)
+        if (!(a->mask >> order.axis[k] & 1))
+            rows.dim[rows.rank++] = shape.dim[order.axis[k]];
+    rows.dim[rows.rank++] = tp__masked_count(&shape, a->mask);
+    const tp_tensor product = product_tree(tp_reshape(tp_permute(x, order), rows));
+    tp_vector_jacobian(product, tp_reshape(d->g, tp_shape_of(product)), &x, 1, d->dx, NULL);
+}
+
+static const tp_op prod = {
+    .name = "prod",
+    .kind = TP_REDUCE,
+    .arity = 1,
+    .flags = TP_OP_FINITE,
+    .attr_size = sizeof(axes_attr),
+    .infer = reduce_infer,
+    .vjp = prod_vjp,
+    .simplify = reduce_simplify,
+    TP_REDUCTIONS_I32(prod),
+};
+
+tp_tensor tp_prod(tp_tensor x)
+{
+    return reduce_all(&prod, x);
+}
+
+tp_tensor tp_prod_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return reduce_over(&prod, x, axes, keepdims);
+}
+
+/* ---- max, min -------------------------------------------------------------------------------------- */
+
+TP_REDUCTION(max, -HUGE_VAL, a > b || a != a ? a : b)
+TP_REDUCTION_I32(max, INT64_MIN, a > b ? a : b)
+TP_REDUCTION(min, HUGE_VAL, a < b || a != a ? a : b)
+TP_REDUCTION_I32(min, INT64_MAX, a < b ? a : b)
+
+/* Elements that tie share the adjoint evenly. */
+static void extremum_vjp(const tp_vjp *d)
+{
+    const axes_attr *a = d->attr;
+    const tp_tensor wins = tp_equal(d->x[0], d->y);
+    const tp_tensor winners = reduce_mask(&sum, wins, a->mask, true);
+    d->dx[0] = tp_where(wins, tp_div(d->g, winners), tp_scalar(d->g.tape, 0));
+}
+
+static const tp_op max = {
+    .name = "max",
+    .kind = TP_REDUCE,
+    .arity = 1,
+    .flags = TP_OP_FINITE,
+    .attr_size = sizeof(axes_attr),
+    .infer = nonempty_infer,
+    .vjp = extremum_vjp,
+    .simplify = reduce_simplify,
+    TP_REDUCTIONS_I32(max),
+};
+
+static const tp_op min = {
+    .name = "min",
+    .kind = TP_REDUCE,
+    .arity = 1,
+    .flags = TP_OP_FINITE,
+    .attr_size = sizeof(axes_attr),
+    .infer = nonempty_infer,
+    .vjp = extremum_vjp,
+    .simplify = reduce_simplify,
+    TP_REDUCTIONS_I32(min),
+};
+
+tp_tensor tp_max(tp_tensor x)
+{
+    return reduce_all(&max, x);
+}
+
+tp_tensor tp_max_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return reduce_over(&max, x, axes, keepdims);
+}
+
+tp_tensor tp_min(tp_tensor x)
+{
+    return reduce_all(&min, x);
+}
+
+tp_tensor tp_min_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return reduce_over(&min, x, axes, keepdims);
+}
+
+const tp_op *const tp__reduction_ops[] = {&sum, &prod, &max, &min, NULL};
