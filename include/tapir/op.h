@@ -51,6 +51,7 @@ typedef struct tp_inference {
     bool broadcasts; /* the operands broadcast against each other */
     tp_shape y_shape;
     tp_dtype y_dtype;
+    tp_status fault; /* what a returned reason is: preset to TP_BAD_SHAPE, or TP_BAD_DTYPE where dtypes differ */
 } tp_inference;
 
 /* Returns NULL, or the reason why these operands are wrong, in a few words; the tape adds the op's name, the
@@ -214,13 +215,19 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
  * one operand x; of two, a and b; of three, a, b and c.  T is float or double.  TP_..._I32 defines the i32 loop of
  * the same name.  Use with TP_MAP_KERNELS(softplus) or TP_MAP_KERNELS_I32(softplus) inside the tp_op.  The scalar
  * functions are in tapir/scalar.h. */
+#if defined(_OPENMP) || defined(TP_OPENMP_SIMD) /* the compiler knows the pragma */
+#define TP_SIMD_ _Pragma("omp simd")
+#else
+#define TP_SIMD_
+#endif
+
 #define TP_MAP_LOOP_(NAME, TYPE, LOADS, EXPRESSION)                                                          \
     static void NAME(int64_t n_, void *y_, const void *const *x_, const void *attr)                          \
     {                                                                                                        \
         typedef TYPE T;                                                                                      \
         T *y = (T *)y_;                                                                                      \
         (void)attr;                                                                                          \
-        _Pragma("omp simd") for (int64_t i_ = 0; i_ < n_; i_++)                                              \
+        TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
         {                                                                                                    \
             LOADS                                                                                            \
             y[i_] = (T)(EXPRESSION);                                                                         \

@@ -130,6 +130,7 @@ TP_API tp_tensor tp_slice(tp_tensor x, int axis, int64_t start, int64_t stop, in
 
 /* x[0], x[1], ... x[n-1] joined along an axis; all other sizes equal. */
 TP_API tp_tensor tp_concat(const tp_tensor *x, int n, int axis);
+TP_API tp_tensor tp_concat_at(const char *file, int line, const tp_tensor *x, int n, int axis);
 
 /* ---- Matrix product (f32 and f64) ------------------------------------------------------------------- */
 
@@ -167,6 +168,7 @@ TP_API tp_tensor tp_assign(tp_tensor leaf, tp_tensor value);
 
 /* Several assignments as one handle. */
 TP_API tp_tensor tp_group(const tp_tensor *x, int n);
+TP_API tp_tensor tp_group_at(const char *file, int line, const tp_tensor *x, int n);
 
 /* x (i32), checked at run time: an element outside [0, count), other than `except` if has_except, ends the run with
  * TP_BAD_VALUE and a message that names element and value. */
@@ -228,7 +230,6 @@ TP_API tp_tensor tp_check_index(tp_tensor x, int64_t count, bool has_except, int
 #define tp_expand(x, ...)         tp_expand(TP_HERE(x), __VA_ARGS__)
 #define tp_sum_to(x, ...)         tp_sum_to(TP_HERE(x), __VA_ARGS__)
 #define tp_slice(x, ...)          tp_slice(TP_HERE(x), __VA_ARGS__)
-#define tp_concat(x, ...)         tp_concat(TP_HERE_ARRAY(x), __VA_ARGS__)
 #define tp_matmul(a, ...)         tp_matmul(TP_HERE(a), __VA_ARGS__)
 #define tp_full(tape, ...)        tp_full(TP_HERE_TAPE(tape), __VA_ARGS__)
 #define tp_iota(tape, ...)        tp_iota(TP_HERE_TAPE(tape), __VA_ARGS__)
@@ -236,8 +237,11 @@ TP_API tp_tensor tp_check_index(tp_tensor x, int64_t count, bool has_except, int
 #define tp_stop_gradient(x)       tp_stop_gradient(TP_HERE(x))
 #define tp_guard(g, ...)          tp_guard(TP_HERE(g), __VA_ARGS__)
 #define tp_assign(leaf, ...)      tp_assign(TP_HERE(leaf), __VA_ARGS__)
-#define tp_group(x, ...)          tp_group(TP_HERE_ARRAY(x), __VA_ARGS__)
 #define tp_check_index(x, ...)    tp_check_index(TP_HERE(x), __VA_ARGS__)
+
+/* An array may be written as (tp_tensor[]){a, b}, whose comma would part it if the macro named it. */
+#define tp_concat(...) tp_concat_at(__FILE__, __LINE__, __VA_ARGS__)
+#define tp_group(...) tp_group_at(__FILE__, __LINE__, __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

@@ -185,9 +185,6 @@ TP_API tp_tensor tp_locate(tp_tensor tensor, const char *file, int line);
 /* The same for calls that take a tape: the next such call on `tape` is at this place.  Returns `tape`. */
 TP_API tp_tape *tp_locate_tape(tp_tape *tape, const char *file, int line);
 
-/* The same for calls that take an array of tensors.  Returns `x`. */
-TP_API const tp_tensor *tp_locate_array(const tp_tensor *x, const char *file, int line);
-
 /* ---- Leaves ---------------------------------------------------------------------------------------- */
 
 /* A leaf that you fill before each run (tp_write).  Running a program before its inputs were written is an
@@ -266,7 +263,7 @@ TP_API bool tp_is_scalar_constant(tp_tensor tensor, double *value);
 /* True for an input or a parameter: what tp_write and tp_assign may change. */
 TP_API bool tp_is_writable(tp_tensor tensor);
 
-/* Product of a shape's sizes (1 for 0-d). */
+/* Product of a shape's sizes (1 for 0-d); 0 when one is negative, INT64_MAX when it is beyond that. */
 TP_API int64_t tp_shape_count(tp_shape shape);
 TP_API bool tp_shape_equal(tp_shape a, tp_shape b);
 
@@ -299,11 +296,9 @@ TP_API tp_status tp_vector_jacobian(tp_tensor y, tp_tensor seed, const tp_tensor
 #ifdef TP_NO_PLACE /* library sources: the user's place travels inwards */
 #define TP_HERE(tensor)    (tensor)
 #define TP_HERE_TAPE(tape) (tape)
-#define TP_HERE_ARRAY(x)   (x)
 #else
 #define TP_HERE(tensor)    tp_locate((tensor), __FILE__, __LINE__)
 #define TP_HERE_TAPE(tape) tp_locate_tape((tape), __FILE__, __LINE__)
-#define TP_HERE_ARRAY(x)   tp_locate_array((x), __FILE__, __LINE__)
 
 #define tp_input(tape, ...)        tp_input(TP_HERE_TAPE(tape), __VA_ARGS__)
 #define tp_parameter(tape, ...)    tp_parameter(TP_HERE_TAPE(tape), __VA_ARGS__)

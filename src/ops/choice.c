@@ -52,10 +52,11 @@ tp_tensor tp_less_equal(tp_tensor a, tp_tensor b)
     return compare(&less_equal, a, b);
 }
 
-/* The swapped operands keep the place of the first one that was written. */
+/* The swapped operands keep the place of the first one that was written, and its tape gets the errors. */
 static tp_tensor compare_swapped(const tp_op *op, tp_tensor a, tp_tensor b)
 {
-    return compare(op, tp_locate(b, a.file, a.line), a);
+    const tp_tensor swapped[] = {tp_locate(b, a.file, a.line), a};
+    return tp_record_on(a.tape != NULL ? a.tape : b.tape, op, swapped, 2, NULL);
 }
 
 tp_tensor tp_greater(tp_tensor a, tp_tensor b)
@@ -105,7 +106,10 @@ tp_tensor tp_where(tp_tensor condition, tp_tensor a, tp_tensor b)
 {
     const tp_dtype asked = tp_dtype_of(condition);
     const tp_dtype wanted = tp_dtype_of(a) != TP_WEAK ? tp_dtype_of(a) : tp_dtype_of(b);
+    double known;
 
+    if (asked == TP_WEAK && tp_is_scalar_constant(condition, &known)) /* it may not fit the others' dtype */
+        condition = tp_locate(tp_scalar(condition.tape, known != 0), condition.file, condition.line);
     /* Converting first would make 0.5 a 0. */
     if (asked != wanted && asked != TP_WEAK && wanted != TP_WEAK)
         condition = tp_cast(tp_not_equal(condition, tp_scalar(condition.tape, 0)), wanted);

@@ -76,6 +76,7 @@ static const tp_op assign = {
     .name = "assign",
     .kind = TP_ASSIGN,
     .arity = 2,
+    .flags = TP_OP_IMPURE,
     .infer = assign_infer,
 };
 
@@ -103,6 +104,13 @@ tp_tensor tp_group(const tp_tensor *x, int n)
     return tp_record(&group, x, n, NULL);
 }
 
+tp_tensor tp_group_at(const char *file, int line, const tp_tensor *x, int n)
+{
+    if (x != NULL && n > 0)
+        tp_locate_tape(x[0].tape, file, line);
+    return tp_group(x, n);
+}
+
 /* ---- check_index ----------------------------------------------------------------------------------- */
 
 typedef struct check_attr {
@@ -112,8 +120,10 @@ typedef struct check_attr {
 
 static const char *check_infer(tp_inference *i)
 {
-    if (i->x_dtype[0] != TP_I32)
+    if (i->x_dtype[0] != TP_I32) {
+        i->fault = TP_BAD_DTYPE;
         return "indices must be i32";
+    }
     return same_infer(i);
 }
 
@@ -142,6 +152,8 @@ static const tp_op check_index = {
 
 tp_tensor tp_check_index(tp_tensor x, int64_t count, bool has_except, int32_t except)
 {
+    if (count < 0)
+        return tp_fail(x, TP_BAD_ARGUMENT, "check_index: the count is negative: %lld", (long long)count);
     return tp_record(&check_index, &x, 1, &(check_attr){count, has_except, has_except ? except : 0});
 }
 

@@ -39,8 +39,12 @@ static const char *matmul_infer(tp_inference *i)
 
     if (!i->same_dtype)
         return "the operands' dtypes differ (convert with tp_cast)";
-    if (i->x_dtype[0] == TP_I32)
+    if (i->x_dtype[0] == TP_I32) {
+        i->fault = TP_BAD_DTYPE;
         return "it needs f32 or f64";
+    }
+    if (a->rank == 1 && b->rank == 1) /* they come here as they are only when their sizes differ */
+        return "the inner dimensions differ";
     if (a->rank < 2 || b->rank < 2)
         return "the operands must have at least one axis";
     if (columns_of(a, p->transpose_a) != rows_of(b, p->transpose_b))

@@ -69,6 +69,19 @@ static void sum_vjp(const tp_vjp *d)
     d->dx[0] = tp_expand(d->g, tp_shape_of(d->x[0]));
 }
 
+/* The sum of nothing is 0, not the -0 that folding begins with. */
+static tp_tensor sum_simplify(const tp_tensor *x, int n, const void *attr)
+{
+    const axes_attr *a = attr;
+    tp_shape shape = tp_shape_of(x[0]);
+    if (tp__masked_count(&shape, a->mask) > 0)
+        return reduce_simplify(x, n, attr);
+    for (int64_t d = 0; d < shape.rank; d++)
+        if (a->mask >> d & 1)
+            shape.dim[d] = 1;
+    return tp_full(x[0].tape, tp_dtype_of(x[0]), shape, 0);
+}
+
 static const tp_op sum = {
     .name = "sum",
     .kind = TP_REDUCE,
@@ -77,7 +90,7 @@ static const tp_op sum = {
     .attr_size = sizeof(axes_attr),
     .infer = reduce_infer,
     .vjp = sum_vjp,
-    .simplify = reduce_simplify,
+    .simplify = sum_simplify,
     TP_REDUCTIONS_I32(sum),
 };
 
@@ -126,21 +139,26 @@ static int64_t saturating_product(int64_t a, int64_t b)
 }
 TP_REDUCTION_I32(prod, 1, saturating_product(a, b))
 
-/* The same product as a tree of ordinary multiplications along the last axis, pairing the halves: exact with zeros,
- * and differentiable at any order. */
-static tp_tensor product_tree(tp_tensor x)
+/* The gradient of the product along the last axis of x, of size n: the product as a tree of ordinary multiplications that
+ * pairs the halves, and back.  No division, so exact with zeros among the factors, and differentiable at any order.  It
+ * is written out rather than asked of tp_vector_jacobian: slices of x may simplify to slices of what x is made of, on
+ * which x then has no bearing. */
+static tp_tensor product_gradient(tp_tensor x, tp_tensor g)
 {
-    for (;;) {
-        const tp_shape shape = tp_shape_of(x);
-        const int64_t n = shape.rank > 0 ? shape.dim[shape.rank - 1] : 1;
-        if (n <= 1 || !tp_is_valid(x))
-            return x;
-        const int64_t half = n / 2;
-        tp_tensor pairs = tp_mul(tp_slice(x, -1, 0, half, 1), tp_slice(x, -1, half, 2 * half, 1));
-        if (n % 2 == 1)
-            pairs = tp_concat((tp_tensor[]){pairs, tp_slice(x, -1, n - 1, n, 1)}, 2, -1);
-        x = pairs;
-    }
+    const tp_shape shape = tp_shape_of(x);
+    const int64_t n = shape.dim[shape.rank - 1], half = n / 2;
+
+    if (n <= 1 || !tp_is_valid(x))
+        return g;
+    const tp_tensor a = tp_slice(x, -1, 0, half, 1), b = tp_slice(x, -1, half, 2 * half, 1);
+    const tp_tensor rest = tp_slice(x, -1, 2 * half, n, 1);
+    const tp_tensor pairs = tp_mul(a, b);
+    const tp_tensor up = product_gradient(n % 2 == 1 ? tp_concat((tp_tensor[]){pairs, rest}, 2, -1) : pairs, g);
+    const tp_tensor to_pairs = tp_slice(up, -1, 0, half, 1);
+    const tp_tensor to_rest = tp_slice(up, -1, half, half + n % 2, 1);
+    return tp_concat((tp_tensor[]){tp_guard(to_pairs, tp_mul(to_pairs, b)), tp_guard(to_pairs, tp_mul(to_pairs, a)),
+                                   to_rest},
+                     n % 2 == 1 ? 3 : 2, -1);
 }
 
 static void prod_vjp(const tp_vjp *d)
@@ -148,8 +166,8 @@ static void prod_vjp(const tp_vjp *d)
     const axes_attr *a = d->attr;
     const tp_tensor x = d->x[0];
     const tp_shape shape = tp_shape_of(x);
-    tp_axes order = {.n = (int)shape.rank};
-    tp_shape rows = {0};
+    tp_axes order = {.n = (int)shape.rank}, back = order;
+    tp_shape moved = {.rank = shape.rank}, rows = {0};
     int at = 0;
 
     if (tp_count_of(x) == 0)
@@ -158,12 +176,17 @@ static void prod_vjp(const tp_vjp *d)
         for (int axis = 0; axis < shape.rank; axis++)
             if ((int)(a->mask >> axis & 1) == pass)
                 order.axis[at++] = axis;
-    for (int64_t k = 0; k < shape.rank; k++)
+    for (int k = 0; k < order.n; k++) {
+        back.axis[order.axis[k]] = k;
+        moved.dim[k] = shape.dim[order.axis[k]];
         if (!(a->mask >> order.axis[k] & 1))
-            rows.dim[rows.rank++] = shape.dim[order.axis[k]];
+            rows.dim[rows.rank++] = moved.dim[k];
+    }
+    tp_shape one = rows;
     rows.dim[rows.rank++] = tp__masked_count(&shape, a->mask);
-    const tp_tensor product = product_tree(tp_reshape(tp_permute(x, order), rows));
-    tp_vector_jacobian(product, tp_reshape(d->g, tp_shape_of(product)), &x, 1, d->dx, NULL);
+    one.dim[one.rank++] = 1;
+    const tp_tensor dx = product_gradient(tp_reshape(tp_permute(x, order), rows), tp_reshape(d->g, one));
+    d->dx[0] = tp_permute(tp_reshape(dx, moved), back);
 }
 
 static const tp_op prod = {

@@ -71,7 +71,6 @@ tp_tensor tp_reshape(tp_tensor x, tp_shape shape)
     const tp_shape own = tp_shape_of(x);
     char from[TP_TEXT_SIZE], to[TP_TEXT_SIZE];
     tp_shape wanted = {.rank = shape.rank};
-    int64_t known = 1;
     int open = -1, opens = 0;
 
     if (!tp_is_valid(x))
@@ -80,19 +79,18 @@ tp_tensor tp_reshape(tp_tensor x, tp_shape shape)
         return tp_fail(x, TP_BAD_SHAPE, "reshape: the rank must be 0..8, but is %lld", (long long)shape.rank);
     tp_describe(tp_dtype_of(x), &own, from);
     tp_describe(tp_dtype_of(x), &shape, to);
+    tp_shape others = {.rank = shape.rank}; /* with 1 for a size that is open */
     for (int d = 0; d < (int)shape.rank; d++) {
+        if (shape.dim[d] < -1)
+            return tp_fail(x, TP_BAD_SHAPE, "reshape: a size is negative: %s to %s", from, to);
         wanted.dim[d] = shape.dim[d];
+        others.dim[d] = shape.dim[d] == -1 ? 1 : shape.dim[d];
         if (shape.dim[d] == -1) {
             open = d;
             opens++;
-        } else if (shape.dim[d] < 0) {
-            return tp_fail(x, TP_BAD_SHAPE, "reshape: a size is negative: %s to %s", from, to);
-        } else {
-            known *= shape.dim[d]; /* cannot overflow unless the counts differ: checked next */
-            if (known > tp_count_of(x))
-                break;
         }
     }
+    const int64_t known = tp_shape_count(others);
     if (opens > 1)
         return tp_fail(x, TP_BAD_SHAPE, "reshape: only one size may be -1: %s to %s", from, to);
     if (opens == 1) {

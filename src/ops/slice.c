@@ -111,8 +111,10 @@ tp_tensor tp_slice(tp_tensor x, int axis, int64_t start, int64_t stop, int64_t s
 static const char *unslice_infer(tp_inference *i)
 {
     const slice_attr *a = i->attr;
-    if (i->x_dtype[0] == TP_I32)
+    if (i->x_dtype[0] == TP_I32) {
+        i->fault = TP_BAD_DTYPE;
         return "it needs f32 or f64";
+    }
     i->y_shape = a->shape;
     return NULL;
 }
@@ -181,6 +183,8 @@ static const char *concat_infer(tp_inference *i)
         tp_shape rest = i->x_shape[k];
         if (rest.rank != i->y_shape.rank)
             return "the operands' ranks differ";
+        if (rest.dim[axis] > INT64_MAX - i->y_shape.dim[axis])
+            return "too many elements";
         i->y_shape.dim[axis] += rest.dim[axis];
         rest.dim[axis] = i->y_shape.dim[axis];
         if (!tp_shape_equal(rest, i->y_shape))
@@ -234,6 +238,13 @@ static const tp_op concat = {
 tp_tensor tp_concat(const tp_tensor *x, int n, int axis)
 {
     return tp_record(&concat, x, n, &(concat_attr){axis});
+}
+
+tp_tensor tp_concat_at(const char *file, int line, const tp_tensor *x, int n, int axis)
+{
+    if (x != NULL && n > 0)
+        tp_locate_tape(x[0].tape, file, line);
+    return tp_concat(x, n, axis);
 }
 
 const tp_op *const tp__slice_ops[] = {&slice, &unslice, &concat, NULL};

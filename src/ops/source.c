@@ -17,8 +17,10 @@ typedef struct source_attr {
 static const char *source_infer(tp_inference *i)
 {
     const source_attr *a = i->attr;
-    if (a->dtype < 0 || a->dtype >= TP_DTYPE_COUNT)
+    if (a->dtype < 0 || a->dtype >= TP_DTYPE_COUNT) {
+        i->fault = TP_BAD_DTYPE;
         return "the dtype must be f32, f64 or i32";
+    }
     i->y_shape = a->shape;
     i->y_dtype = (tp_dtype)a->dtype;
     return NULL;
@@ -54,8 +56,10 @@ static const char *iota_infer(tp_inference *i)
     const int64_t limit = a->dtype == TP_F32 ? (int64_t)1 << 24 : INT32_MAX;
     if (a->shape.dim[0] < 0)
         return "the length is negative";
-    if (a->shape.dim[0] > limit)
+    if (a->shape.dim[0] > limit) {
+        i->fault = TP_BAD_DTYPE;
         return "the dtype cannot count that far";
+    }
     return source_infer(i);
 }
 
@@ -126,8 +130,10 @@ static void uniform_f64(int64_t start, int64_t n, void *y, const void *attr, con
 static const char *uniform_infer(tp_inference *i)
 {
     const source_attr *a = i->attr;
-    if (a->dtype != TP_F32 && a->dtype != TP_F64)
+    if (a->dtype != TP_F32 && a->dtype != TP_F64) {
+        i->fault = TP_BAD_DTYPE;
         return "the dtype must be f32 or f64";
+    }
     return source_infer(i);
 }
 

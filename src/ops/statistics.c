@@ -5,6 +5,22 @@
 
 #include "axes.h"
 
+/* False after storing the error: what follows divides or takes logarithms. */
+static bool is_floating(tp_tensor x, const char *op_name)
+{
+    const tp_shape shape = tp_shape_of(x);
+    char text[TP_TEXT_SIZE];
+    if (tp_dtype_of(x) != TP_I32)
+        return true;
+    tp_fail(x, TP_BAD_DTYPE, "%s: it needs f32 or f64, not %s", op_name, tp_describe(TP_I32, &shape, text));
+    return false;
+}
+
+static tp_tensor invalid_like(tp_tensor x)
+{
+    return (tp_tensor){.tape = x.tape, .id = -1};
+}
+
 /* Elements that fold into one; the axes were checked by the first reduction. */
 static int64_t reduced_count(tp_tensor x, tp_axes axes)
 {
@@ -24,8 +40,10 @@ static tp_tensor finish(tp_tensor kept, tp_axes axes, bool keepdims)
 
 /* ---- mean, var ------------------------------------------------------------------------------------- */
 
-static tp_tensor mean_kept(tp_tensor x, tp_axes axes)
+static tp_tensor mean_kept(tp_tensor x, tp_axes axes, const char *op_name)
 {
+    if (!is_floating(x, op_name))
+        return invalid_like(x);
     const tp_tensor sum = tp_sum_over(x, axes, true);
     if (!tp_is_valid(sum))
         return sum;
@@ -42,7 +60,7 @@ tp_tensor tp_mean(tp_tensor x)
 
 tp_tensor tp_mean_over(tp_tensor x, tp_axes axes, bool keepdims)
 {
-    return finish(mean_kept(x, axes), axes, keepdims);
+    return finish(mean_kept(x, axes, "mean"), axes, keepdims);
 }
 
 tp_tensor tp_var(tp_tensor x, int correction)
@@ -52,7 +70,7 @@ tp_tensor tp_var(tp_tensor x, int correction)
 
 tp_tensor tp_var_over(tp_tensor x, tp_axes axes, int correction, bool keepdims)
 {
-    const tp_tensor mean = mean_kept(x, axes);
+    const tp_tensor mean = mean_kept(x, axes, "var");
     if (!tp_is_valid(mean))
         return mean;
     const int64_t n = reduced_count(x, axes);
@@ -74,6 +92,8 @@ tp_tensor tp_norm(tp_tensor x)
 
 tp_tensor tp_norm_over(tp_tensor x, tp_axes axes, bool keepdims)
 {
+    if (!is_floating(x, "norm"))
+        return invalid_like(x);
     const tp_tensor squares = tp_sum_over(tp_square(x), axes, keepdims);
     if (!tp_is_valid(squares))
         return squares;
@@ -86,8 +106,10 @@ tp_tensor tp_norm_over(tp_tensor x, tp_axes axes, bool keepdims)
 
 /* The largest along the axes, or 0 where that is infinite: subtracting it changes no result, only avoids overflow, so
  * no gradient needs to pass. */
-static tp_tensor shift_of(tp_tensor x, tp_axes axes)
+static tp_tensor shift_of(tp_tensor x, tp_axes axes, const char *op_name)
 {
+    if (!is_floating(x, op_name))
+        return invalid_like(x);
     const tp_tensor largest = tp_max_over(x, axes, true);
     if (!tp_is_valid(largest))
         return largest;
@@ -102,7 +124,7 @@ tp_tensor tp_logsumexp(tp_tensor x)
 
 tp_tensor tp_logsumexp_over(tp_tensor x, tp_axes axes, bool keepdims)
 {
-    const tp_tensor shift = shift_of(x, axes);
+    const tp_tensor shift = shift_of(x, axes, "logsumexp");
     const tp_tensor sum = tp_sum_over(tp_exp(tp_sub(x, shift)), axes, true);
     return finish(tp_add(tp_log(sum), shift), axes, keepdims);
 }
@@ -110,13 +132,13 @@ tp_tensor tp_logsumexp_over(tp_tensor x, tp_axes axes, bool keepdims)
 tp_tensor tp_softmax(tp_tensor x, int axis)
 {
     const tp_axes axes = TP_AXES(axis);
-    const tp_tensor e = tp_exp(tp_sub(x, shift_of(x, axes)));
+    const tp_tensor e = tp_exp(tp_sub(x, shift_of(x, axes, "softmax")));
     return tp_div(e, tp_sum_over(e, axes, true));
 }
 
 tp_tensor tp_log_softmax(tp_tensor x, int axis)
 {
     const tp_axes axes = TP_AXES(axis);
-    const tp_tensor centred = tp_sub(x, shift_of(x, axes));
+    const tp_tensor centred = tp_sub(x, shift_of(x, axes, "log_softmax"));
     return tp_sub(centred, tp_log(tp_sum_over(tp_exp(centred), axes, true)));
 }

@@ -73,8 +73,12 @@ static bool add_contribution(const sweep *s, const tp__node *node, int k, tp_ten
     const tp__node *operand = tp__node_at(s->tape, id);
     int32_t *adjoint = &s->adjoint[id - s->low];
 
-    if (v.tape != s->tape || tp__resolve(v, "gradient") == NULL)
+    if (v.tape != s->tape || tp__resolve(v, NULL) == NULL) {
+        if (!s->tape->blocked) /* else the rule's own error is the one to report */
+            tp__fail(s->tape, TP_BAD_HANDLE, node->place, "gradient of %s: its rule yields %s for operand %d",
+                     node->op->name, v.tape != s->tape ? "another tape's tensor" : "an invalid tensor", k);
         return false;
+    }
     if (tp_dtype_of(v) == TP_WEAK) {
         double value = 0;
         tp_is_scalar_constant(v, &value);
@@ -272,6 +276,15 @@ static tp_status check_wrt(tp_tensor y, const tp_tensor *wrt, int n)
             fault = wrt[k].id < 0 ? "is invalid" : "is stale: the tape was rewound past it";
         if (fault != NULL)
             return tp__fail(y.tape, TP_BAD_HANDLE, tp__place_of(y), "gradient: wrt[%d] %s", k, fault);
+        if (node->op->kind == TP_ASSIGN || node->op->kind == TP_GROUP)
+            fault = "is an assignment, which has no value";
+        else if (is_float(node->dtype) && tp_is_scalar_constant(wrt[k], NULL))
+            fault = "is a known number, which folds into what uses it: make it a parameter";
+        else if (node->bypassed)
+            fault = "was simplified away where it is used: take what it was made of";
+        if (fault != NULL)
+            return tp__fail(y.tape, TP_BAD_ARGUMENT, tp__place_of(y), "gradient: wrt[%d] (%s) %s", k,
+                            node->op->name, fault);
         if (!is_float(node->dtype))
             return tp__fail(y.tape, TP_BAD_DTYPE, tp__place_of(y),
                             "gradient: wrt[%d] is %s; only f32 and f64 have gradients", k,
@@ -299,13 +312,14 @@ static tp_status vector_jacobian(tp_tensor y, tp_tensor seed, const tp_tensor *w
             out[k] = tp_expand(tp_scalar_of(y.tape, tp_dtype_of(wrt[k]), 0), tp_shape_of(wrt[k]));
         return y.tape->blocked ? y.tape->status : TP_OK;
     }
+    if (seed.tape != y.tape)
+        return tp__fail(y.tape, TP_BAD_HANDLE, tp__place_of(y), "gradient: the seed %s",
+                        seed.tape == NULL ? "is absent" : "belongs to another tape");
     if (tp_dtype_of(seed) == TP_WEAK && tp_is_valid(seed))
         seed = tp_scalar_of(y.tape, node->dtype, tp_item(seed));
     if (tp_is_valid(seed) && tp_dtype_of(seed) != node->dtype)
         return tp__fail(y.tape, TP_BAD_DTYPE, tp__place_of(y), "gradient: the seed is %s, the tensor %s",
                         tp_dtype_name(tp_dtype_of(seed)), tp_dtype_name(node->dtype));
-    if (seed.tape == NULL)
-        return tp__fail(y.tape, TP_BAD_HANDLE, tp__place_of(y), "gradient: the seed is absent");
     seed = tp_expand(tp_locate(seed, y.file, y.line), node->shape);
     if (!tp_is_valid(seed))
         return y.tape->status != TP_OK ? y.tape->status : TP_BAD_HANDLE;

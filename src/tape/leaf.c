@@ -14,7 +14,7 @@ static const tp_op leaf_op[] = {
 static void store(tp__leaf *leaf, tp_dtype dtype, const void *values)
 {
     if (dtype == leaf->dtype) {
-        memcpy(leaf->data, values, (size_t)leaf->count * tp_dtype_size(dtype));
+        memmove(leaf->data, values, (size_t)leaf->count * tp_dtype_size(dtype));
     } else { /* keep_double: f32 that lives as f64 */
         double *out = leaf->data;
         for (int64_t i = 0; i < leaf->count; i++)
@@ -239,7 +239,7 @@ tp_status tp_read_as(tp_tensor tensor, tp_dtype dtype, void *data, int64_t count
     if (data == NULL && count > 0)
         return fail_at(tensor, TP_BAD_ARGUMENT, node, "tp_read", "the destination is NULL");
     if (count > 0)
-        memcpy(data, values, (size_t)count * tp_dtype_size(dtype));
+        memmove(data, values, (size_t)count * tp_dtype_size(dtype));
     return TP_OK;
 }
 

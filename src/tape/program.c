@@ -144,7 +144,7 @@ static size_t call_bytes_of(tp_program *program, const tp__step *step)
         shape[k] = program->step[step->input[k]].shape;
     const size_t scratch = step->op->scratch_size(shape, step->n, step->attr);
     tp__arena_cut(&program->arena, shape);
-    return arrays + rounded(scratch);
+    return scratch < SIZE_MAX / 4 ? arrays + rounded(scratch) : SIZE_MAX;
 }
 
 /* What runs of single steps need besides values: a block per operand of a map, and the largest call's scratch. */
@@ -171,18 +171,26 @@ static bool is_snapshot(const tp__step *step)
     return step->leaf != NULL;
 }
 
+/* All that the program holds, or SIZE_MAX when that cannot be counted. */
+static size_t total_bytes(const tp_program *program, size_t scratch_bytes)
+{
+    const size_t limit = SIZE_MAX / 4; /* no value alone is larger: one sum stays below SIZE_MAX */
+    size_t total = scratch_bytes;
+    for (int32_t s = 0; s < program->steps && total <= limit; s++)
+        total += step_bytes(&program->step[s]);
+    for (int32_t k = 0; k < program->outputs && total <= limit; k++)
+        if (is_snapshot(&program->step[program->output[k].step]))
+            total += rounded(program->step[program->output[k].step].leaf->bytes);
+    return total <= limit ? total : SIZE_MAX;
+}
+
 static bool place_values(tp_program *program)
 {
     size_t block_bytes, call_bytes;
     if (!measure_scratch(program, &block_bytes, &call_bytes))
         return false;
-    size_t total = block_bytes + call_bytes;
-    for (int32_t s = 0; s < program->steps; s++)
-        total += step_bytes(&program->step[s]);
-    for (int32_t k = 0; k < program->outputs; k++)
-        if (is_snapshot(&program->step[program->output[k].step]))
-            total += rounded(program->step[program->output[k].step].leaf->bytes);
-    program->memory = tp__allocate(&program->tape->allocator, total);
+    const size_t total = total_bytes(program, block_bytes + call_bytes);
+    program->memory = total < SIZE_MAX ? tp__allocate(&program->tape->allocator, total) : NULL;
     if (program->memory == NULL)
         return false;
     program->memory_size = total;
@@ -397,6 +405,10 @@ tp_status tp_run(tp_program *program)
     tp_tape *tape = program->tape;
     program->message[0] = program->hidden_message[0] = '\0';
     program->has_values = false;
+    for (int32_t s = 0; s < program->steps; s++) {
+        program->step[s].bad = -1;
+        program->step[s].hidden = 0;
+    }
 
     tp_status status = check_inputs_written(program);
     if (status == TP_OK)

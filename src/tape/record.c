@@ -62,21 +62,9 @@ static bool check_operands(recording *r)
 
 static bool check_op(const recording *r)
 {
-    const tp_op *op = r->op;
-    const char *fault = NULL;
-
-    if (op->arity != TP_ANY_ARITY && op->arity != r->n)
-        fault = "wrong number of operands";
-    else if (op->attr_size > 0 && r->attr == NULL)
-        fault = "its attributes are missing";
-    else if (op->kind == TP_MAP && r->n == 0)
-        fault = "a map needs an operand";
-    else if (op->kind == TP_CALL && op->run == NULL)
-        fault = "a call needs a kernel";
-    else if (op->kind == TP_VIEW && op->view == NULL)
-        fault = "a view needs its stride rule";
+    const char *fault = tp__op_fault(r->op, r->n, r->attr);
     if (fault != NULL)
-        tp__fail(r->tape, TP_BAD_ARGUMENT, r->place, "%s: %s", op->name, fault);
+        tp__fail(r->tape, TP_BAD_ARGUMENT, r->place, "%s: %s", r->op->name, fault);
     return fault == NULL;
 }
 
@@ -94,7 +82,7 @@ static bool check_assignments(const recording *r)
                  r->op->name, k);
         return false;
     }
-    if (r->op->kind == TP_ASSIGN && (r->n != 2 || !tp_is_writable(r->x[0]))) {
+    if (r->op->kind == TP_ASSIGN && !tp_is_writable(r->x[0])) {
         tp__fail(r->tape, TP_BAD_ARGUMENT, r->place, "%s: only inputs and parameters can be assigned, not %s",
                  r->op->name, tp__node_at(r->tape, r->x[0].id)->op->name);
         return false;
@@ -122,15 +110,20 @@ const tp_op tp__scalar_op = {.name = "scalar", .kind = TP_LEAF, .attr_size = siz
 static tp_tensor find_or_append(tp_tape *tape, const tp_op *op, tp_dtype dtype, const tp_shape *shape,
                                 const int32_t *input, int n, const void *attr, tp__place place);
 
+static const char *scalar_fault(tp_dtype dtype, double value)
+{
+    if (dtype == TP_I32 && !(value >= INT32_MIN && value <= INT32_MAX && value == floor(value)))
+        return "is no 32-bit integer";
+    if (dtype == TP_F32 && isfinite(value) && !isfinite((float)value))
+        return "is beyond the range of f32";
+    return NULL;
+}
+
 static tp_tensor record_scalar(tp_tape *tape, tp_dtype dtype, double value, tp__place place)
 {
-    const char *fault = NULL;
-    if (dtype == TP_I32 && !(value >= INT32_MIN && value <= INT32_MAX && value == floor(value)))
-        fault = "is no 32-bit integer";
-    else if (dtype == TP_F32 && isfinite(value) && !isfinite((float)value))
-        fault = "is beyond the range of f32";
+    const char *fault = scalar_fault(dtype, value);
     if (fault != NULL) {
-        tp__fail(tape, TP_BAD_DTYPE, place, "scalar: %.17g %s", value, fault);
+        tp__fail(tape, TP_BAD_DTYPE, place, "scalar: %.15g %s", value, fault);
         return tp__invalid(tape);
     }
     const tp__scalar_attr attr = {value, dtype};
@@ -187,7 +180,14 @@ static bool settle_weak(recording *r)
             fail_on_operands(r, TP_BAD_DTYPE, "a weak scalar has no dtype here: use tp_scalar_of");
             return false;
         }
-        r->x[k] = record_scalar(r->tape, settled, scalar_value(tp__node_at(r->tape, r->id[k])), r->place);
+        const double value = scalar_value(tp__node_at(r->tape, r->id[k]));
+        if (scalar_fault(settled, value) != NULL) {
+            char reason[TP_TEXT_SIZE];
+            snprintf(reason, sizeof reason, "the scalar %.15g %s", value, scalar_fault(settled, value));
+            fail_on_operands(r, TP_BAD_DTYPE, reason);
+            return false;
+        }
+        r->x[k] = record_scalar(r->tape, settled, value, r->place);
         if (r->x[k].id < 0)
             return false;
         load_operand(r, k);
@@ -248,14 +248,12 @@ static tp_tensor fold(const recording *r, tp_dtype y_dtype, const double *value)
 
 /* ---- Shape and dtype ------------------------------------------------------------------------------- */
 
-static const char *infer_map(const tp_op *op, tp_inference *i)
+static const char *infer_map(const tp_inference *i)
 {
     if (!i->same_dtype)
         return "the operands' dtypes differ (convert with tp_cast)";
     if (!i->broadcasts)
         return "the operands' shapes do not broadcast";
-    if (op->kind == TP_MAP && op->map[i->y_dtype] == NULL)
-        return "there is no kernel for this dtype";
     return NULL;
 }
 
@@ -276,13 +274,12 @@ static bool infer(const recording *r, tp_inference *i)
     }
     if (!i->broadcasts)
         i->y_shape = (tp_shape){0};
-    const char *fault = r->op->infer != NULL ? r->op->infer(i) : infer_map(r->op, i);
+    i->fault = i->same_dtype ? TP_BAD_SHAPE : TP_BAD_DTYPE;
+    const char *fault = r->op->infer != NULL ? r->op->infer(i) : infer_map(i);
     if (fault == NULL)
-        fault = tp__shape_fault(&i->y_shape);
-    if (fault == NULL && (unsigned)i->y_dtype >= TP_DTYPE_COUNT)
-        fault = "the op yields no dtype";
+        fault = tp__inference_fault(r->op, i);
     if (fault != NULL)
-        fail_on_operands(r, i->same_dtype ? TP_BAD_SHAPE : TP_BAD_DTYPE, fault);
+        fail_on_operands(r, i->fault, fault);
     return fault == NULL;
 }
 
@@ -290,15 +287,16 @@ static bool infer(const recording *r, tp_inference *i)
 static void see_through_repeats(recording *r, const tp_shape *y)
 {
     for (int k = 0; k < r->n; k++) {
-        const tp__node *node = tp__node_at(r->tape, r->id[k]);
+        tp__node *node = tp__node_at(r->tape, r->id[k]);
         while (node->op->flags & TP_OP_REPEATS) {
-            const tp__node *source = tp__node_at(r->tape, node->input[0]);
+            tp__node *source = tp__node_at(r->tape, node->input[0]);
             tp_shape without = source->shape;
             for (int j = 0; j < r->n; j++)
                 if (j != k)
                     tp_broadcast(&without, &r->shape[j], &without);
             if (!tp_shape_equal(without, *y))
                 break;
+            node->bypassed = true;
             r->x[k] = tp_locate(tp__handle(r->tape, node->input[0]), r->place.file, r->place.line);
             load_operand(r, k);
             node = source;
@@ -394,6 +392,34 @@ static tp_tensor find_or_append(tp_tape *tape, const tp_op *op, tp_dtype dtype, 
 
 /* ---- Record ---------------------------------------------------------------------------------------- */
 
+/* The result of a simplification that reads neither x[k] nor is it: what is computed with it no longer depends on x[k]
+ * for the reverse sweep. */
+static void note_bypass(const recording *r, const tp__node *same, int32_t id)
+{
+    for (int k = 0; k < r->n; k++) {
+        bool used = r->id[k] == id;
+        for (int32_t j = 0; j < same->n; j++)
+            used = used || same->input[j] == r->id[k];
+        if (used)
+            return;
+    }
+    for (int k = 0; k < r->n; k++)
+        tp__node_at(r->tape, r->id[k])->bypassed = true;
+}
+
+/* What the op's own rule knows to be equal, or an absent tensor. */
+static tp_tensor simplified(const recording *r, const tp_inference *i)
+{
+    const tp_tensor same = r->op->simplify(r->x, r->n, r->attr);
+    if (same.tape != r->tape || same.id < 0)
+        return same.tape == r->tape ? same : (tp_tensor){0};
+    const tp__node *node = tp__resolve(same, NULL);
+    if (node == NULL || !tp_shape_equal(node->shape, i->y_shape) || node->dtype != i->y_dtype)
+        return (tp_tensor){0};
+    note_bypass(r, node, same.id);
+    return tp_locate(same, r->place.file, r->place.line);
+}
+
 static tp_tensor record(recording *r)
 {
     tp_inference i;
@@ -401,7 +427,7 @@ static tp_tensor record(recording *r)
 
     for (int k = 0; k < r->n; k++)
         load_operand(r, k);
-    if (can_fold(r, value) && r->dtype[0] == TP_WEAK)
+    if (r->op->infer == NULL && can_fold(r, value) && r->dtype[0] == TP_WEAK)
         return fold(r, TP_WEAK, value);
     if (!settle_weak(r) || !infer(r, &i))
         return tp__invalid(r->tape);
@@ -412,12 +438,9 @@ static tp_tensor record(recording *r)
     for (int k = 0; k < r->n; k++) /* rules that record see one place */
         r->x[k] = tp_locate(r->x[k], r->place.file, r->place.line);
     if (r->op->simplify != NULL) {
-        const tp_tensor same = r->op->simplify(r->x, r->n, r->attr);
-        const tp__node *node = tp__resolve(same, NULL);
-        if (same.tape != NULL && same.id < 0)
+        const tp_tensor same = simplified(r, &i);
+        if (same.tape != NULL)
             return same;
-        if (node != NULL && tp_shape_equal(node->shape, i.y_shape) && node->dtype == i.y_dtype)
-            return tp_locate(same, r->place.file, r->place.line);
     }
     return find_or_append(r->tape, r->op, i.y_dtype, &i.y_shape, r->id, r->n, r->attr, r->place);
 }
@@ -452,7 +475,7 @@ tp_tensor tp_record_on(tp_tape *tape, const tp_op *op, const tp_tensor *x, int n
     if (tape == NULL)
         return (tp_tensor){0};
     recording r = {.tape = tape, .op = op, .attr = attr, .n = n, .place = tp__take_here(tape)};
-    if (op == NULL || op->name == NULL || n < 0 || (n > 0 && x == NULL) || op->kind == TP_LEAF) {
+    if (op == NULL || op->name == NULL || n < 0 || (n > 0 && x == NULL)) {
         tp__fail(tape, TP_BAD_ARGUMENT, r.place, "tp_record: the op, its name or its operands are missing");
         return tp__invalid(tape);
     }

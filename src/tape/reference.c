@@ -33,11 +33,11 @@ static bool finite_at(const void *data, tp_dtype dtype, int64_t i)
     return dtype != TP_F64 || isfinite(((const double *)data)[i]);
 }
 
-static void count_hidden(tp__step *step, const void *last, int64_t start, int64_t n)
+static void count_hidden(tp__step *step, const void *last, tp_dtype last_dtype, int64_t start, int64_t n)
 {
     const char *y = (const char *)step->data + (size_t)start * tp_dtype_size(step->dtype);
     for (int64_t i = 0; i < n; i++)
-        if (!finite_at(last, step->dtype, i) && finite_at(y, step->dtype, i) && step->hidden++ == 0)
+        if (!finite_at(last, last_dtype, i) && finite_at(y, step->dtype, i) && step->hidden++ == 0)
             step->hidden_at = start + i;
 }
 
@@ -49,7 +49,6 @@ static void run_map(const tp_program *program, tp__step *step)
     const size_t block = TP_TILE * sizeof(double);
     const void **x = program->block; /* the first block holds the operands' pointers */
 
-    step->hidden = 0;
     for (int64_t start = 0; start < step->count; start += TP_TILE) {
         const int64_t n = step->count - start < TP_TILE ? step->count - start : TP_TILE;
         for (int32_t k = 0; k < step->n; k++)
@@ -57,7 +56,7 @@ static void run_map(const tp_program *program, tp__step *step)
                               (char *)program->block + (size_t)(k + 1) * block);
         kernel(n, (char *)step->data + (size_t)start * size, x, step->attr);
         if (program->options.check_finite && (step->op->flags & TP_OP_HIDES))
-            count_hidden(step, x[step->n - 1], start, n);
+            count_hidden(step, x[step->n - 1], program->step[step->input[step->n - 1]].dtype, start, n);
     }
 }
 
@@ -101,8 +100,10 @@ static tp_partial fold_tiles(const tp_reduction *reduction, const tp_program *pr
             p = reduction->merge(level[k++], p);
         level[k] = p;
     }
-    if (tiles == 0)
-        return reduction->tile(0, program->block);
+    if (tiles == 0) { /* the identity; that of sums is -0, which is no answer */
+        const tp_partial none = reduction->tile(0, program->block);
+        return x->dtype == TP_I32 ? none : (tp_partial){.f = none.f + 0.0};
+    }
     int k = 0;
     while (!(tiles >> k & 1))
         k++;
@@ -173,7 +174,7 @@ static tp_status run_call(tp_program *program, const tp__step *step)
         const tp__step *operand = &program->step[step->input[k]];
         x[k] = (tp_array){operand->data, operand->dtype, operand->shape};
     }
-    return step->op->run(&(tp_call){
+    const tp_status status = step->op->run(&(tp_call){
         .y = {step->data, step->dtype, step->shape},
         .x = x,
         .n = step->n,
@@ -181,6 +182,11 @@ static tp_status run_call(tp_program *program, const tp__step *step)
         .scratch = (char *)program->call_scratch + arrays,
         .failure = &failure,
     });
+    if (program->message[0] != '\0') /* tp_call_fail was called, whatever the kernel returns */
+        return TP_BAD_VALUE;
+    if (status != TP_OK)
+        return tp__run_fail(program, TP_BAD_VALUE, step, "%s: its kernel failed without a reason", step->op->name);
+    return TP_OK;
 }
 
 tp_status tp_call_fail(const tp_call *call, const char *format, ...)
@@ -189,6 +195,8 @@ tp_status tp_call_fail(const tp_call *call, const char *format, ...)
     tp__text text = {message, sizeof message, 0};
     va_list args;
 
+    if (call == NULL || call->failure == NULL || format == NULL)
+        return TP_BAD_VALUE;
     va_start(args, format);
     tp__text_vadd(&text, format, args);
     va_end(args);

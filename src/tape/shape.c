@@ -46,8 +46,19 @@ int64_t tp_shape_count(tp_shape shape)
 {
     int64_t count = 1;
     for (int64_t d = 0; d < shape.rank && d < TP_MAX_RANK; d++)
+        if (shape.dim[d] <= 0)
+            return 0;
+    for (int64_t d = 0; d < shape.rank && d < TP_MAX_RANK; d++) {
+        if (count > INT64_MAX / shape.dim[d])
+            return INT64_MAX;
         count *= shape.dim[d];
+    }
     return count;
+}
+
+static bool has_rank(const tp_shape *shape)
+{
+    return shape != NULL && shape->rank >= 0 && shape->rank <= TP_MAX_RANK;
 }
 
 bool tp_shape_equal(tp_shape a, tp_shape b)
@@ -63,8 +74,10 @@ bool tp_shape_equal(tp_shape a, tp_shape b)
 const char *tp_describe(tp_dtype dtype, const tp_shape *shape, char text[TP_TEXT_SIZE])
 {
     tp__text t = {text, TP_TEXT_SIZE, 0};
+    if (text == NULL)
+        return "";
     tp__text_add(&t, "%s[", tp_dtype_name(dtype));
-    for (int64_t d = 0; d < shape->rank && d < TP_MAX_RANK; d++)
+    for (int64_t d = 0; shape != NULL && d < shape->rank && d < TP_MAX_RANK; d++)
         tp__text_add(&t, d > 0 ? ",%lld" : "%lld", (long long)shape->dim[d]);
     tp__text_add(&t, "]");
     return text;
@@ -72,6 +85,8 @@ const char *tp_describe(tp_dtype dtype, const tp_shape *shape, char text[TP_TEXT
 
 bool tp_broadcast(const tp_shape *a, const tp_shape *b, tp_shape *out)
 {
+    if (!has_rank(a) || !has_rank(b) || out == NULL)
+        return false;
     tp_shape y = {.rank = a->rank > b->rank ? a->rank : b->rank};
     for (int64_t d = 1; d <= y.rank; d++) { /* from the last axis */
         const int64_t p = d <= a->rank ? a->dim[a->rank - d] : 1;
@@ -95,6 +110,8 @@ tp_strides tp_row_major(const tp_shape *shape)
 {
     tp_strides s = {0};
     int64_t step = 1;
+    if (shape == NULL || tp__shape_fault(shape) != NULL)
+        return s;
     for (int64_t d = shape->rank - 1; d >= 0; d--) {
         s.stride[d] = shape->dim[d] == 1 ? 0 : step;
         step *= shape->dim[d];

@@ -64,21 +64,22 @@ void tp__text_add(tp__text *text, const char *format, ...)
     va_end(args);
 }
 
-static void add_scope_path(tp__text *text, const tp__scope *scope)
-{
-    if (scope->parent != NULL) {
-        add_scope_path(text, scope->parent);
-        tp__text_add(text, "/");
-    }
-    tp__text_add(text, "%s", scope->name);
-}
+enum { SCOPES_SHOWN = 8, SCOPE_LENGTH_SHOWN = 48 };
 
+/* The innermost scopes, however many are open and however long their names: the message must not drown. */
 void tp__text_scope(tp__text *text, const tp__scope *scope)
 {
+    const tp__scope *shown[SCOPES_SHOWN];
+    int n = 0;
+
     if (scope == NULL)
         return;
-    add_scope_path(text, scope);
-    tp__text_add(text, ": ");
+    for (; scope != NULL && n < SCOPES_SHOWN; scope = scope->parent)
+        shown[n++] = scope;
+    if (scope != NULL)
+        tp__text_add(text, ".../");
+    while (n-- > 0)
+        tp__text_add(text, "%.*s%s", SCOPE_LENGTH_SHOWN, shown[n]->name, n > 0 ? "/" : ": ");
 }
 
 void tp__text_place(tp__text *text, tp__place place)
@@ -132,7 +133,8 @@ tp_tensor tp_fail(tp_tensor at, tp_status status, const char *format, ...)
     if (at.id >= 0) {
         va_list args;
         va_start(args, format);
-        tp__vfail(at.tape, TP__RECORDING, status, tp__place_of(at), format, args);
+        tp__vfail(at.tape, TP__RECORDING, status != TP_OK ? status : TP_BAD_ARGUMENT, tp__place_of(at),
+                  format != NULL ? format : "?", args);
         va_end(args);
     }
     return tp__invalid(at.tape);

@@ -123,6 +123,12 @@ static bool make_room_for_node(tp_tape *tape)
     return true;
 }
 
+/* Only what draws numbers counts: other recording changes none of them. */
+static bool draws(const tp_op *op)
+{
+    return op->kind == TP_SOURCE && (op->flags & TP_OP_IMPURE);
+}
+
 tp__node *tp__append(tp_tape *tape, const tp_op *op, tp_dtype dtype, const tp_shape *shape,
                      const int32_t *input, int n, const void *attr, tp__place place)
 {
@@ -151,7 +157,7 @@ tp__node *tp__append(tp_tape *tape, const tp_op *op, tp_dtype dtype, const tp_sh
         memcpy(node->input, input, (size_t)n * sizeof *input);
     if (op->attr_size > 0)
         memcpy(node->attr, attr, op->attr_size);
-    if (op->flags & TP_OP_IMPURE)
+    if (draws(op))
         node->ordinal = tape->impure++;
     tape->count++;
     return node;
@@ -189,13 +195,6 @@ tp_tape *tp_locate_tape(tp_tape *tape, const char *file, int line)
         tape->here_line = line;
     }
     return tape;
-}
-
-const tp_tensor *tp_locate_array(const tp_tensor *x, const char *file, int line)
-{
-    if (x != NULL)
-        tp_locate_tape(x[0].tape, file, line);
-    return x;
 }
 
 static const tp__scope *scope_now(const tp_tape *tape)
@@ -251,6 +250,8 @@ void tp_scope_end(tp_tape *tape)
 {
     if (tape == NULL)
         return;
+    if (tape->scope == NULL && tape->status == TP_OUT_OF_MEMORY)
+        return; /* its begin found no memory */
     if (tape->scope == NULL)
         tp__fail(tape, TP_BAD_STATE, (tp__place){0}, "tp_scope_end: no scope is open");
     else
@@ -300,7 +301,7 @@ tp_status tp_tape_rewind(tp_mark mark)
         tp__node *node = tp__node_at(tape, --tape->count);
         if (node->hash != 0) /* the newest of its bucket, since older ones are dropped later */
             tape->bucket[node->hash % (uint32_t)tape->buckets] = node->chain;
-        if (node->op->flags & TP_OP_IMPURE)
+        if (draws(node->op))
             tape->impure--;
         release_leaf(tape, node);
     }

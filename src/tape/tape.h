@@ -70,9 +70,10 @@ typedef struct tp__node {
     tp__place place; /* the user's */
     int32_t origin;  /* a gradient node: the node whose derivative rule recorded it; else -1 */
     uint32_t epoch;
-    uint32_t ordinal; /* of an impure node among the impure: keys its random numbers */
+    uint32_t ordinal; /* of an impure source among such: keys its random numbers */
     uint32_t hash;
     int32_t chain; /* next older node in the same hash bucket, or -1 */
+    bool bypassed; /* a simplification reads its operands in its stead: no gradient with respect to it */
 } tp__node;
 
 struct tp_tape {
@@ -117,6 +118,11 @@ tp_tensor tp__invalid(tp_tape *tape);
 
 /* The node of a handle, or NULL; then, if `what` is not NULL, the error is stored ("what: operand is ..."). */
 tp__node *tp__resolve(tp_tensor tensor, const char *what);
+
+/* validate.c: NULL, or why an op cannot be recorded, and why what its shape rule yields cannot be run (then i->fault is
+ * the status). */
+const char *tp__op_fault(const tp_op *op, int n, const void *attr);
+const char *tp__inference_fault(const tp_op *op, tp_inference *i);
 
 tp__place tp__take_here(tp_tape *tape); /* the place that tp_locate_tape set, which is forgotten */
 tp__place tp__place_of(tp_tensor tensor);

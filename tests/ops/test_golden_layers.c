@@ -1,0 +1,200 @@
+/* test_golden_layers.c -- the golden cases ops_linalg and ops_nn, as far as they are compositions of ops that exist. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "golden_ops.h"
+
+/* ---- ops_linalg -------------------------------------------------------------------------------------------- */
+
+static void build_outer(golden_record *r)
+{
+    r->out[0] = tp_mul(tp_reshape(r->x[0], TP_SHAPE(-1, 1)), r->x[1]);
+}
+
+static void build_trace(golden_record *r)
+{
+    const tp_shape s = tp_shape_of(r->x[0]);
+    const tp_tensor row = tp_reshape(tp_iota(r->tape, TP_I32, s.dim[0]), TP_SHAPE(-1, 1));
+    const tp_tensor same = tp_equal(row, tp_iota(r->tape, TP_I32, s.dim[1]));
+    r->out[0] = tp_sum(tp_where(same, r->x[0], tp_scalar(r->tape, 0)));
+}
+
+static const golden_op linalg[] = {
+    {"matmul", .binary = tp_matmul},
+    /* composed in this file */
+    {"outer", .build = build_outer},
+    {"trace", .build = build_trace},
+    /* not there yet */
+    {.op = "einsum"},
+    {.op = "cholesky"},
+    {.op = "cholesky_gram"},
+    {.op = "solve"},
+    {.op = "triangular_solve"},
+    {.op = "inverse"},
+    {.op = "det"},
+    {.op = "slogdet"},
+    {.op = "gaussian_logpdf"},
+};
+
+static void test_linalg(void **state)
+{
+    (void)state;
+    golden_run_ops("ops_linalg.txt", linalg, (int)(sizeof linalg / sizeof *linalg), 13);
+}
+
+/* ---- ops_nn ------------------------------------------------------------------------------------------------ */
+
+static void build_softmax(golden_record *r)
+{
+    r->out[0] = tp_softmax(r->x[0], (int)golden_integer(r->c, "axis"));
+}
+
+static void build_log_softmax(golden_record *r)
+{
+    r->out[0] = tp_log_softmax(r->x[0], (int)golden_integer(r->c, "axis"));
+}
+
+/* scale y + offset, each of them optional and of the given shape */
+static tp_tensor affine(const golden_record *r, tp_tensor y, tp_shape shape)
+{
+    const tp_tensor weight = golden_input(r, "weight"), bias = golden_input(r, "bias");
+    if (weight.tape != NULL)
+        y = tp_mul(y, tp_reshape(weight, shape));
+    return bias.tape != NULL ? tp_add(y, tp_reshape(bias, shape)) : y;
+}
+
+static void build_linear(golden_record *r)
+{
+    const tp_tensor bias = golden_input(r, "bias");
+    r->out[0] = tp_matmul(golden_input(r, "x"), tp_transpose(golden_input(r, "weight"), 0, 1));
+    if (bias.tape != NULL)
+        r->out[0] = tp_add(r->out[0], bias);
+}
+
+/* (x - mean) / sqrt(variance + eps) */
+static tp_tensor normalized(const golden_record *r, tp_tensor x, tp_tensor mean, tp_tensor variance)
+{
+    const tp_tensor eps = tp_scalar(r->tape, golden_number(r->c, "eps"));
+    return tp_div(tp_sub(x, mean), tp_sqrt(tp_add(variance, eps)));
+}
+
+static tp_tensor normalized_over(const golden_record *r, tp_tensor x, tp_axes axes)
+{
+    return normalized(r, x, tp_mean_over(x, axes, true), tp_var_over(x, axes, 0, true));
+}
+
+static void build_layer_norm(golden_record *r)
+{
+    const tp_tensor x = golden_input(r, "x"), weight = golden_input(r, "weight");
+    tp_axes axes = {.n = (int)golden_integer(r->c, "ndims")};
+    for (int k = 0; k < axes.n; k++)
+        axes.axis[k] = -1 - k;
+    r->out[0] = affine(r, normalized_over(r, x, axes), tp_shape_of(weight));
+}
+
+/* Size C along axis 1, 1 along the others. */
+static tp_shape channel_shape(tp_shape x)
+{
+    tp_shape shape = x;
+    for (int64_t d = 0; d < x.rank; d++)
+        shape.dim[d] = d == 1 ? x.dim[d] : 1;
+    return shape;
+}
+
+static void build_group_norm(golden_record *r)
+{
+    const tp_tensor x = golden_input(r, "x");
+    const tp_shape shape = tp_shape_of(x);
+    const tp_tensor blocks = tp_reshape(x, TP_SHAPE(shape.dim[0], golden_integer(r->c, "groups"), -1));
+    const tp_tensor y = tp_reshape(normalized_over(r, blocks, TP_AXES(-1)), shape);
+    r->out[0] = affine(r, y, channel_shape(shape));
+}
+
+/* (1 - momentum) old + momentum new */
+static tp_tensor blend(const golden_record *r, const char *old, tp_tensor new)
+{
+    const double momentum = golden_number(r->c, "momentum");
+    const tp_tensor running = golden_input(r, old);
+    return tp_add(tp_scale(running, 1 - momentum), tp_scale(tp_reshape(new, tp_shape_of(running)), momentum));
+}
+
+static void build_batch_norm(golden_record *r)
+{
+    const tp_tensor x = golden_input(r, "x");
+    const tp_shape shape = tp_shape_of(x), channels = channel_shape(shape);
+    tp_axes axes = {0};
+    tp_tensor mean = tp_reshape(golden_input(r, "running_mean"), channels);
+    tp_tensor variance = tp_reshape(golden_input(r, "running_var"), channels);
+
+    for (int d = 0; d < (int)shape.rank; d++)
+        if (d != 1)
+            axes.axis[axes.n++] = d;
+    if (golden_switch(r->c, "training")) {
+        mean = tp_mean_over(x, axes, true);
+        variance = tp_var_over(x, axes, 0, true);
+        r->out[1] = blend(r, "running_mean", mean);
+        r->out[2] = blend(r, "running_var", tp_var_over(x, axes, 1, true));
+    }
+    r->out[0] = affine(r, normalized(r, x, mean, variance), channels);
+}
+
+static void build_dropout_mask(golden_record *r)
+{
+    const tp_tensor kept = tp_mul(r->x[0], tp_cast(r->x[1], TP_F64));
+    r->out[0] = tp_div(kept, tp_scalar(r->tape, 1 - golden_number(r->c, "p")));
+}
+
+static void build_attention(golden_record *r)
+{
+    const tp_tensor q = golden_input(r, "q"), k = golden_input(r, "k"), v = golden_input(r, "v");
+    const tp_shape s = tp_shape_of(q);
+    tp_tensor score = tp_scale(tp_matmul(q, tp_transpose(k, -2, -1)), 1 / sqrt((double)s.dim[2]));
+    if (golden_switch(r->c, "causal")) {
+        const tp_tensor query = tp_reshape(tp_iota(r->tape, TP_I32, s.dim[1]), TP_SHAPE(-1, 1));
+        const tp_tensor later = tp_greater(tp_iota(r->tape, TP_I32, tp_shape_of(k).dim[1]), query);
+        score = tp_where(later, tp_scalar(r->tape, -INFINITY), score);
+    }
+    r->out[0] = tp_matmul(tp_softmax(score, -1), v);
+}
+
+static const golden_op nn[] = {
+    {"softmax", .build = build_softmax},
+    {"log_softmax", .build = build_log_softmax},
+    /* composed in this file */
+    {"linear", .build = build_linear},
+    {"layer_norm", .build = build_layer_norm},
+    {"group_norm", .build = build_group_norm},
+    {"batch_norm", .build = build_batch_norm},
+    {"dropout_mask", .build = build_dropout_mask},
+    {"attention", .build = build_attention},
+    /* not there yet */
+    {.op = "conv1d"},
+    {.op = "conv2d"},
+    {.op = "conv_transpose2d"},
+    {.op = "max_pool2d"},
+    {.op = "avg_pool2d"},
+    {.op = "embedding"},
+    {.op = "upsample_bilinear"},
+    {.op = "upsample_nearest"},
+};
+
+static void test_nn(void **state)
+{
+    (void)state;
+    golden_run_ops("ops_nn.txt", nn, (int)(sizeof nn / sizeof *nn), 33);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_linalg),
+        cmocka_unit_test(test_nn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

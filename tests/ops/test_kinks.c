@@ -1,0 +1,285 @@
+/* test_kinks.c -- what the derivative is where there is none, as tapir/ops.h documents it, and products with zeros. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "values.h"
+
+/* ---- Elementwise --------------------------------------------------------------------------------------- */
+
+static tp_tensor clamp_unit(tp_tensor x)
+{
+    return tp_clamp(x, -1, 1);
+}
+
+static tp_tensor clamp_to_point(tp_tensor x)
+{
+    return tp_clamp(x, 0, 0);
+}
+
+static tp_tensor clamp_above(tp_tensor x)
+{
+    return tp_clamp(x, -HUGE_VAL, 1);
+}
+
+static tp_tensor clamp_nowhere(tp_tensor x)
+{
+    return tp_clamp(x, -HUGE_VAL, HUGE_VAL);
+}
+
+static tp_tensor maximum_with_zero(tp_tensor x)
+{
+    return tp_maximum(x, tp_scalar(x.tape, 0));
+}
+
+static tp_tensor minimum_with_zero(tp_tensor x)
+{
+    return tp_minimum(tp_scalar(x.tape, 0), x);
+}
+
+static tp_tensor equal_to_zero(tp_tensor x)
+{
+    return tp_equal(x, tp_scalar(x.tape, 0));
+}
+
+static tp_tensor to_integer(tp_tensor x)
+{
+    return tp_cast(tp_cast(x, TP_I32), tp_dtype_of(x));
+}
+
+enum { POINTS = 5 };
+
+typedef struct kink {
+    const char *name;
+    tp_tensor (*f)(tp_tensor x);
+    double x[POINTS], slope[POINTS];
+} kink;
+
+static const kink elementwise[] = {
+    {"abs", tp_abs, {0, -0.0, -2, 3, 1e-30}, {0, 0, -1, 1, 1}},
+    {"abs", tp_abs, {INFINITY, -INFINITY, 0x1p-1074, -0x1p-1074, NAN}, {1, -1, 1, -1, NAN}},
+    {"sign", tp_sign, {0, -0.0, -2, 3, INFINITY}, {0, 0, 0, 0, 0}},
+    {"relu", tp_relu, {0, -0.0, -2, 3, 0x1p-1074}, {0, 0, 0, 1, 1}},
+    {"clamp", clamp_unit, {-1, 1, -1 - 0x1p-52, 1 + 0x1p-52, 0}, {1, 1, 0, 0, 1}},
+    {"clamp", clamp_unit, {INFINITY, -INFINITY, 1 - 0x1p-53, -0.0, 5}, {0, 0, 1, 1, 0}},
+    {"clamp to a point", clamp_to_point, {0, -0.0, 1, -1, 0x1p-1074}, {1, 1, 0, 0, 0}},
+    {"clamp above", clamp_above, {1, 2, -1e300, 1 + 0x1p-52, 0}, {1, 0, 1, 0, 1}},
+    {"clamp open", clamp_nowhere, {1, 2, -1e300, INFINITY, 0}, {1, 1, 1, 1, 1}},
+    {"maximum", maximum_with_zero, {0, -0.0, -2, 3, 1e-30}, {0.5, 0.5, 0, 1, 1}},
+    {"minimum", minimum_with_zero, {0, -0.0, -2, 3, 1e-30}, {0.5, 0.5, 1, 0, 0}},
+    {"equal", equal_to_zero, {0, -0.0, -2, 3, NAN}, {0, 0, 0, 0, 0}},
+    {"cast to i32", to_integer, {0, 1, -2.5, 3e10, NAN}, {0, 0, 0, 0, 0}},
+    {"sqrt", tp_sqrt, {0, 4, -1, 0.25, INFINITY}, {INFINITY, 0.25, NAN, 1, 0}},
+    {"log", tp_log, {0, 4, -2, INFINITY, NAN}, {INFINITY, 0.25, -0.5, 0, NAN}},
+    {"log1p", tp_log1p, {-1, 0, 1, INFINITY, NAN}, {INFINITY, 1, 0.5, 0, NAN}},
+    {"exp", tp_exp, {-INFINITY, 0, 800, -800, NAN}, {0, 1, INFINITY, 0, NAN}},
+    {"tanh", tp_tanh, {-INFINITY, 0, 800, -800, NAN}, {0, 1, 0, 0, NAN}},
+    {"sigmoid", tp_sigmoid, {-INFINITY, 0, 800, -800, NAN}, {0, 0.25, 0, 0, NAN}},
+    {"softplus", tp_softplus, {-INFINITY, 0, 800, -800, NAN}, {0, 0.5, 1, 0, NAN}},
+};
+
+static void check_slopes(const kink *k, tp_dtype dtype)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = make_leaf(tape, dtype, TP_SHAPE(POINTS), k->x);
+    double got[POINTS], expected[POINTS];
+    char what[64];
+
+    snprintf(what, sizeof what, "slope of %s in %s", k->name, tp_dtype_name(dtype));
+    for (int i = 0; i < POINTS; i++)
+        expected[i] = -2 * k->slope[i];
+    compute_gradient(tp_sum(tp_scale(k->f(x), -2)), x, got);
+    assert_close(what, got, expected, POINTS, 0);
+    assert_no_error(tape);
+    tp_tape_destroy(tape);
+}
+
+static void test_elementwise(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof elementwise / sizeof *elementwise; k++) {
+        bool in_f32 = true;
+        for (int i = 0; i < POINTS; i++)
+            in_f32 = in_f32 && same_f64((double)(float)elementwise[k].x[i], elementwise[k].x[i]);
+        check_slopes(&elementwise[k], TP_F64);
+        if (in_f32)
+            check_slopes(&elementwise[k], TP_F32);
+    }
+}
+
+/* Both operands at a tie, and one tensor that is both. */
+static void test_ties_of_two(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor a = make_leaf(tape, TP_F64, TP_SHAPE(3), (double[]){1, 2, -0.0});
+    const tp_tensor b = make_leaf(tape, TP_F64, TP_SHAPE(3), (double[]){1, 3, 0});
+    double got[3];
+
+    (void)state;
+    compute_gradient(tp_sum(tp_maximum(a, b)), a, got);
+    assert_close("maximum, first", got, (double[]){0.5, 0, 0.5}, 3, 0);
+    compute_gradient(tp_sum(tp_maximum(a, b)), b, got);
+    assert_close("maximum, second", got, (double[]){0.5, 1, 0.5}, 3, 0);
+    compute_gradient(tp_sum(tp_minimum(a, b)), a, got);
+    assert_close("minimum, first", got, (double[]){0.5, 1, 0.5}, 3, 0);
+    compute_gradient(tp_sum(tp_minimum(a, b)), b, got);
+    assert_close("minimum, second", got, (double[]){0.5, 0, 0.5}, 3, 0);
+    compute_gradient(tp_sum(tp_maximum(a, a)), a, got);
+    assert_close("maximum of one", got, (double[]){1, 1, 1}, 3, 0);
+    compute_gradient(tp_sum(tp_minimum(a, tp_add(a, tp_scalar(tape, 0)))), a, got);
+    assert_close("minimum of equals", got, (double[]){1, 1, 1}, 3, 0);
+    tp_tape_destroy(tape);
+}
+
+/* ---- Reductions ---------------------------------------------------------------------------------------- */
+
+static void check_reduction(const char *what, tp_tensor (*f)(tp_tensor), const double *x,
+                            const double *expected, int64_t n)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor leaf = make_leaf(tape, TP_F64, TP_SHAPE(n), x);
+    double got[8];
+
+    compute_gradient(tp_scale(f(leaf), 3), leaf, got);
+    for (int64_t i = 0; i < n; i++)
+        got[i] /= 3;
+    assert_close(what, got, expected, n, 1e-15);
+    tp_tape_destroy(tape);
+}
+
+static void test_ties_of_many(void **state)
+{
+    const double third = 1.0 / 3;
+    (void)state;
+    check_reduction("max", tp_max, (double[]){1, 5, 5, 2}, (double[]){0, 0.5, 0.5, 0}, 4);
+    check_reduction("max", tp_max, (double[]){5, 5, 1, 5}, (double[]){third, third, 0, third}, 4);
+    check_reduction("max", tp_max, (double[]){0, -0.0}, (double[]){0.5, 0.5}, 2);
+    check_reduction("max", tp_max, (double[]){-INFINITY, -INFINITY}, (double[]){0.5, 0.5}, 2);
+    check_reduction("max", tp_max, (double[]){7}, (double[]){1}, 1);
+    check_reduction("min", tp_min, (double[]){1, 5, 5, 1}, (double[]){0.5, 0, 0, 0.5}, 4);
+    check_reduction("min", tp_min, (double[]){3, INFINITY, 4}, (double[]){1, 0, 0}, 3);
+    check_reduction("norm", tp_norm, (double[]){0, 0, 0}, (double[]){0, 0, 0}, 3);
+    check_reduction("norm", tp_norm, (double[]){0, -0.0}, (double[]){0, 0}, 2);
+    check_reduction("norm", tp_norm, (double[]){3, 0, -4}, (double[]){0.6, 0, -0.8}, 3);
+    check_reduction("norm", tp_norm, (double[]){0}, (double[]){0}, 1);
+    check_reduction("logsumexp", tp_logsumexp, (double[]){-INFINITY, 3, 3}, (double[]){0, 0.5, 0.5}, 3);
+    check_reduction("logsumexp", tp_logsumexp, (double[]){1e4, -1e4}, (double[]){1, 0}, 2);
+}
+
+/* Ties within each row of a matrix, shared by row. */
+static void test_ties_by_row(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = make_leaf(tape, TP_F64, TP_SHAPE(2, 3), (double[]){1, 1, 0, 2, 5, 5});
+    double got[6];
+
+    (void)state;
+    compute_gradient(tp_sum(tp_max_over(x, TP_AXES(1), false)), x, got);
+    assert_close("rows", got, (double[]){0.5, 0.5, 0, 0, 0.5, 0.5}, 6, 0);
+    compute_gradient(tp_sum(tp_max_over(x, TP_AXES(0), true)), x, got);
+    assert_close("columns", got, (double[]){0, 0, 0, 1, 1, 1}, 6, 0);
+    compute_gradient(
+        tp_sum(tp_norm_over(tp_mul(x, tp_constant(tape, TP_F64, TP_SHAPE(2, 1), (double[]){0, 1})),
+                            TP_AXES(1), false)),
+        x, got);
+    assert_close("norms, one of them 0", got, (double[]){0, 0, 0, 2 / sqrt(54), 5 / sqrt(54), 5 / sqrt(54)},
+                 6, 1e-15);
+    tp_tape_destroy(tape);
+}
+
+/* ---- Products with zeros, by the definition -------------------------------------------------------------- */
+
+/* The product of all but up to three. */
+static double product_without(const double *x, int n, int i, int j, int k)
+{
+    double product = 1;
+    for (int m = 0; m < n; m++)
+        product *= m == i || m == j || m == k ? 1 : x[m];
+    return product;
+}
+
+static void check_products(const double *x, int n)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor leaf = make_leaf(tape, TP_F64, TP_SHAPE(n), x);
+    const double direction[] = {1, -2, 0.5, 3, -1, 2, 0.25};
+    double got[8], first[8], second[8] = {0}, third[8] = {0};
+
+    for (int i = 0; i < n; i++) {
+        first[i] = product_without(x, n, i, i, i);
+        for (int j = 0; j < n; j++) {
+            if (j != i)
+                second[i] += product_without(x, n, i, j, j) * direction[j];
+            for (int k = 0; k < n; k++)
+                if (j != i && k != i && k != j)
+                    third[i] += product_without(x, n, i, j, k) * direction[j] * direction[k];
+        }
+    }
+    const tp_tensor y = tp_prod(leaf);
+    compute_gradient(y, leaf, got);
+    assert_close("order 1", got, first, n, 1e-14);
+    compute_hvp(y, leaf, direction, got);
+    assert_close("order 2", got, second, n, 1e-14);
+
+    tp_tensor g;
+    const tp_tensor d = make_constant(tape, TP_F64, TP_SHAPE(n), direction);
+    assert_int_equal(tp_gradient(y, &leaf, 1, &g), TP_OK);
+    compute_hvp(tp_sum(tp_mul(g, d)), leaf, direction, got);
+    assert_close("order 3", got, third, n, 1e-14);
+    assert_no_error(tape);
+    tp_tape_destroy(tape);
+}
+
+static void test_products_with_zeros(void **state)
+{
+    (void)state;
+    check_products((double[]){2, 3}, 2);
+    check_products((double[]){0, 3}, 2);
+    check_products((double[]){0, 0}, 2);
+    check_products((double[]){2, 0, -3}, 3);
+    check_products((double[]){0, 2, 0}, 3);
+    check_products((double[]){0, 0, 0}, 3);
+    check_products((double[]){2, 0, 3, -1}, 4);
+    check_products((double[]){0, 2, 3, 0}, 4);
+    check_products((double[]){0, 0, 0, 4}, 4);
+    check_products((double[]){-1, 0, 2, 0.5, 3}, 5);
+    check_products((double[]){0, 1, 2, 3, 0, 4, 5}, 7);
+    check_products((double[]){1, 0, 0, 3, 0, 4, 5}, 7);
+}
+
+/* Several axes at once, zeros in some of the products. */
+static void test_products_over_axes(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const double x[] = {1, 0, 2, 3, 4, 0, 5, 6, 0, 7, 8, 9};
+    const tp_tensor leaf = make_leaf(tape, TP_F64, TP_SHAPE(2, 3, 2), x);
+    double got[12], expected[12];
+
+    (void)state;
+    for (int i = 0; i < 12; i++) { /* over axes 0 and 2: by the middle index */
+        expected[i] = 1;
+        for (int j = 0; j < 12; j++)
+            if (j != i && j / 2 % 3 == i / 2 % 3)
+                expected[i] *= x[j];
+    }
+    compute_gradient(tp_sum(tp_prod_over(leaf, TP_AXES(2, 0), false)), leaf, got);
+    assert_close("axes 0 and 2", got, expected, 12, 1e-14);
+    tp_tape_destroy(tape);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_elementwise),         cmocka_unit_test(test_ties_of_two),
+        cmocka_unit_test(test_ties_of_many),        cmocka_unit_test(test_ties_by_row),
+        cmocka_unit_test(test_products_with_zeros), cmocka_unit_test(test_products_over_axes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

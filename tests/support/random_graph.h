@@ -1,0 +1,68 @@
+/* random_graph.h -- seeded random graphs of ops, as lists of instructions that can be recorded on any tape.
+ *
+ * Values stay finite and small, and the point stays away from kinks, so that the loss can be compared with
+ * differences.  Untaken branches may be NaN or infinite; residuals may be exactly 0; sizes may be 0.
+ */
+#ifndef TAPIR_TESTS_RANDOM_GRAPH_H
+#define TAPIR_TESTS_RANDOM_GRAPH_H
+
+#include "values.h"
+
+enum { GRAPH_MAX = 64, GRAPH_ELEMENTS = 96 };
+
+typedef enum instruction_kind {
+    I_LEAF,
+    I_CONSTANT,
+    I_UNARY,     /* p[0]: which; number: its parameter */
+    I_BINARY,    /* p[0]: which */
+    I_WHERE,     /* where(x0 > x1, x2, x3) */
+    I_GUARDED,   /* where(x0 > number, f(x0), 0), f singular below; p[0]: which */
+    I_REDUCTION, /* p[0]: which; axes; keepdims: p[1] */
+    I_ALONG,     /* softmax, log_softmax; p[0]: which; p[1]: axis */
+    I_RESHAPE,   /* to shape */
+    I_PERMUTE,   /* axes */
+    I_SLICE,     /* p: axis, start, stop, step */
+    I_EXPAND,    /* to shape */
+    I_SUM_TO,    /* to shape */
+    I_CONCAT,    /* x0, x1 (and x0 again if p[1]); p[0]: axis */
+    I_MATMUL,
+    I_SOURCE, /* x0 times an iota or a full; p[0]: which */
+    I_KINDS
+} instruction_kind;
+
+typedef struct instruction {
+    instruction_kind kind;
+    int n, x[4];
+    int64_t p[4];
+    double number;
+    tp_axes axes;
+    tp_shape shape; /* of the result */
+} instruction;
+
+typedef struct random_graph {
+    uint64_t seed;
+    int n;
+    instruction at[GRAPH_MAX];
+    double value[GRAPH_MAX][GRAPH_ELEMENTS]; /* at the point */
+    bool used[GRAPH_MAX];
+} random_graph;
+
+void make_graph(random_graph *graph, uint64_t seed);
+
+/* One instruction on a tape; x are the values so far, by instruction. */
+tp_tensor record_instruction(const random_graph *graph, int i, const tp_tensor *x, tp_tape *tape,
+                             tp_dtype dtype);
+
+/* All of them, in the order of `order` (NULL: as they are). */
+void record_graph(const random_graph *graph, tp_tape *tape, tp_dtype dtype, const int *order, tp_tensor *x);
+
+/* Another order in which operands still come before their users. */
+void shuffle_graph(const random_graph *graph, uint64_t seed, int *order);
+
+/* Weighted sum of everything that nothing else uses. */
+tp_tensor graph_loss(const random_graph *graph, const tp_tensor *x);
+
+/* The leaves that have elements, at most `most`. */
+int graph_leaves(const random_graph *graph, const tp_tensor *x, tp_tensor *leaf, int most);
+
+#endif
