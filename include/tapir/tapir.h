@@ -1,0 +1,12 @@
+/* tapir/tapir.h -- all of Tapir that a program which uses it needs.  To define ops, see tapir/op.h. */
+#ifndef TAPIR_TAPIR_H
+#define TAPIR_TAPIR_H
+
+#include <tapir/check.h>
+#include <tapir/losses.h>
+#include <tapir/ops.h>
+#include <tapir/program.h>
+#include <tapir/tape.h>
+#include <tapir/version.h>
+
+#endif
