@@ -274,6 +274,8 @@ TP_API bool tp_shape_equal(tp_shape a, tp_shape b);
  * computed with, and differentiated again.
  *
  *  - A wrt that the loss does not reach gets zeros.
+ *  - Equal pure expressions are one tensor: a gradient with respect to one is with respect to all of them.  One that was
+ *    simplified away where it is used, or a known number, is TP_BAD_ARGUMENT.
  *  - Strong zero: where the adjoint of an element is exactly 0, it contributes 0, also against an infinite or
  *    NaN local derivative.  So where(x > 0, log(x), 0) has gradient 0 at x <= 0.  (Elementwise and reducing
  *    ops; not matrix products.)

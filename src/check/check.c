@@ -32,14 +32,14 @@ static bool read_options(tp__settings *s, const tp_check_options *options, const
     const tp_check_options o = options != NULL ? *options : (tp_check_options){0};
 
     if (!(o.tolerance >= 0 && o.tolerance < 1))
-        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: the tolerance must be in [0, 1), but is %g", name,
-                                o.tolerance);
+        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: the tolerance must be in [0, 1), but is %g",
+                                name, o.tolerance);
     if (o.max_elements < 0)
-        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: max_elements must not be negative, but is %lld", name,
-                                (long long)o.max_elements);
+        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: max_elements must not be negative, but is %lld",
+                                name, (long long)o.max_elements);
     if (o.directions < 0)
-        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: directions must not be negative, but is %d", name,
-                                o.directions);
+        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: directions must not be negative, but is %d",
+                                name, o.directions);
     *s = (tp__settings){
         .tolerance = o.tolerance,
         .max_elements = o.max_elements > 0 ? o.max_elements : 200,
@@ -51,12 +51,14 @@ static bool read_options(tp__settings *s, const tp_check_options *options, const
     return true;
 }
 
-static bool check_tensors(const tp_tensor *x, int n, const bool *wrt, const char *name, tp_check_report *report)
+static bool check_tensors(const tp_tensor *x, int n, const bool *wrt, const char *name,
+                          tp_check_report *report)
 {
     bool any = false;
 
     if (x == NULL || n <= 0)
-        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: there is nothing to vary: x is NULL or n is %d", name, n);
+        return tp__report_error(report, TP_BAD_ARGUMENT, "%s: there is nothing to vary: x is NULL or n is %d",
+                                name, n);
     for (int k = 0; k < n; k++) {
         const char *fault = NULL;
         if (x[k].tape == NULL)
@@ -73,7 +75,8 @@ static bool check_tensors(const tp_tensor *x, int n, const bool *wrt, const char
     }
     if (!any)
         return tp__report_error(report, TP_BAD_ARGUMENT,
-                                "%s: there is nothing to vary: every x is i32 or left out by options.wrt", name);
+                                "%s: there is nothing to vary: every x is i32 or left out by options.wrt",
+                                name);
     return true;
 }
 
@@ -101,7 +104,10 @@ static void note_value(const tp__objective *o, tp_check_report *report)
     const double value =
         part->dtype == TP_F32 ? (double)*(const float *)part->base : *(const double *)part->base;
     if (!isfinite(value))
-        tp__text_add(&text, "the function's value there is %s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+        tp__text_add(&text, "the function's value there is %s",
+                     isnan(value) ? "nan"
+                     : value > 0  ? "inf"
+                                  : "-inf");
 }
 
 /* What an objective differentiates: where a fault is looked for. */
@@ -120,8 +126,8 @@ static void find_fault_of(tp__scratch *s, const tp__objective *first, bool secon
     tp__find_fault(s, of, n, second, report);
 }
 
-void tp__check_once(tp_loss_function function, void *user, const tp_tensor *x, int n, const tp__settings *settings,
-                    bool blame, tp_check_report *report)
+void tp__check_once(tp_loss_function function, void *user, const tp_tensor *x, int n,
+                    const tp__settings *settings, bool blame, tp_check_report *report)
 {
     tp__settings own = *settings;
     tp__scratch s;
@@ -157,8 +163,8 @@ void tp__check_once(tp_loss_function function, void *user, const tp_tensor *x, i
     tp__scratch_destroy(&s);
 }
 
-void tp__check_either(tp_loss_function function, void *user, const tp_tensor *x, int n, const tp__settings *settings,
-                      bool blame, tp_check_report *report)
+void tp__check_either(tp_loss_function function, void *user, const tp_tensor *x, int n,
+                      const tp__settings *settings, bool blame, tp_check_report *report)
 {
     bool has_single = false;
 

@@ -125,15 +125,16 @@ typedef struct tp__objective {
     int order; /* 1: the function, 2: its gradient times a direction */
     tp__part *part;
     int parts;
-    int variables; /* which of scratch->x are differentiated: those checked among the first */
-    int64_t total; /* elements in all */
+    int variables;       /* which of scratch->x are differentiated: those checked among the first */
+    int64_t total;       /* elements in all */
     tp_tensor *gradient; /* by variable; absent where it is not checked */
     tp_program *values, *slopes;
-    double *analytic;  /* the derivative as recorded, by element */
-    double *jitter;    /* its round-off */
-    double typical;    /* the largest finite |analytic| */
-    double magnitude;  /* the largest finite number among all values at the point */
-    bool undefined;    /* a value of the parts is NaN at the point */
+    double *analytic;         /* the derivative as recorded, by element */
+    double *jitter;           /* its round-off */
+    double typical;           /* the largest finite |analytic| */
+    double magnitude;         /* the largest finite number among all values at the point */
+    double adjoint_magnitude; /* the same on the way to the derivative, but for the values themselves */
+    bool undefined;           /* a value of the parts is NaN at the point */
 } tp__objective;
 
 /* Order 1 from the recorded function; order 2 from the objective of order 1.  False: see scratch->status, except that
@@ -184,12 +185,12 @@ bool tp__prepare(tp__settings *settings, const tp_check_options *options, const 
                  const char *name, tp_check_report *report);
 
 /* One check.  `blame`: look for the op at fault.  The report gets a message only if it is an error. */
-void tp__check_once(tp_loss_function function, void *user, const tp_tensor *x, int n, const tp__settings *settings,
-                    bool blame, tp_check_report *report);
+void tp__check_once(tp_loss_function function, void *user, const tp_tensor *x, int n,
+                    const tp__settings *settings, bool blame, tp_check_report *report);
 
 /* The same in f64 and, when that cannot be recorded, in f32. */
-void tp__check_either(tp_loss_function function, void *user, const tp_tensor *x, int n, const tp__settings *settings,
-                      bool blame, tp_check_report *report);
+void tp__check_either(tp_loss_function function, void *user, const tp_tensor *x, int n,
+                      const tp__settings *settings, bool blame, tp_check_report *report);
 
 /* Puts the verdict into words: the report's message, which begins with `subject`. */
 void tp__describe_verdict(tp_check_report *report, const char *subject, const tp_tensor *x, int n);

@@ -12,16 +12,16 @@
 
 enum {
     RUNGS = 128,
-    ORDER = 6,      /* most steps that an extrapolation combines, less one */
-    UP = 4,         /* steps reach from 2^UP to 2^-DOWN times the scale, */
-    DOWN = 36,      /* and from */
-    HIGHEST = 17,   /* 2^HIGHEST */
-    LOWEST = -40,   /* to 2^LOWEST */
-    FIRST = 3,      /* the first step is 2^-FIRST times the scale */
-    FEW = 4,        /* rungs of a first try */
-    SOME = 8,       /* of a second */
-    POINTS = 17,    /* of the noise probe */
-    PROBES = 20     /* of different width, at most */
+    ORDER = 6,    /* most steps that an extrapolation combines, less one */
+    UP = 4,       /* steps reach from 2^UP to 2^-DOWN times the scale, */
+    DOWN = 36,    /* and from */
+    HIGHEST = 17, /* 2^HIGHEST */
+    LOWEST = -40, /* to 2^LOWEST */
+    FIRST = 3,    /* the first step is 2^-FIRST times the scale */
+    FEW = 4,      /* rungs of a first try */
+    SOME = 8,     /* of a second */
+    POINTS = 17,  /* of the noise probe */
+    PROBES = 20   /* of different width, at most */
 };
 
 /* Not a power of two, since f may have a period that is one, but with few bits, so that x + h is exact. */
@@ -37,8 +37,8 @@ typedef struct ladder {
     const tp__curve *curve;
     rung rung[RUNGS]; /* largest step first */
     int rungs;
-    double base;  /* the largest base of any sample: what f(0) is made of, as far as it varies at all */
-    double noise; /* measured; 0: not */
+    double base;      /* the largest base of any sample: what f(0) is made of, as far as it varies at all */
+    double noise;     /* measured; 0: not */
     bool is_complete; /* every rung is evaluated */
     int samples;
 } ladder;
@@ -193,8 +193,8 @@ static estimate choose(const ladder *l, side which)
 
     extrapolate(l, which, best);
     for (int i = l->rungs - 1; i >= 0; i--)
-        if (best[i].bar < chosen.bar && (!(chosen.bar < INFINITY) ||
-                                         fabs(best[i].value - chosen.value) <= best[i].bar + chosen.bar))
+        if (best[i].bar < chosen.bar &&
+            (!(chosen.bar < INFINITY) || fabs(best[i].value - chosen.value) <= best[i].bar + chosen.bar))
             chosen = best[i];
     return chosen;
 }
@@ -231,6 +231,19 @@ static void combine_sides(tp__slope *slope, estimate left, estimate right, estim
     slope->doubt = has_left && has_right ? (gap + reach) / 2 : 0;
 }
 
+/* The largest change of f by steps up to the scale. */
+static double rise_of(const ladder *l)
+{
+    const int scale = ilogb(l->curve->scale);
+    double rise = 0;
+
+    for (int i = 0; i < l->rungs; i++)
+        for (int k = 0; k < 2 && l->rung[i].done && l->rung[i].exponent <= scale; k++)
+            if (isfinite(l->rung[i].side[k].f))
+                rise = larger(rise, fabs(l->rung[i].side[k].f));
+    return rise;
+}
+
 /* Does f jump at 0 on this side?  Then even the smallest step moves it about as far as one 256 times larger.  Told
  * from a complete ladder only: what is steep looks the same from afar. */
 static bool jumps(const ladder *l, int k)
@@ -251,6 +264,7 @@ static void combine(const ladder *l, tp__slope *slope)
     combine_sides(slope, choose(l, left ? LEFT_AWAY : LEFT), choose(l, right ? RIGHT_AWAY : RIGHT),
                   left || right ? nothing : choose(l, CENTRAL));
     slope->samples = l->samples;
+    slope->rise = rise_of(l);
 }
 
 /* ---- Noise ----------------------------------------------------------------------------------------- */
@@ -330,7 +344,8 @@ static bool measure_noise(ladder *l)
     bool was_flat = false;
 
     /* What was flat is a staircase more often than not. */
-    for (int probe = 0; probe < PROBES && moving < (was_flat ? 6 : 3) && step <= widest; probe++, step *= 19) {
+    for (int probe = 0; probe < PROBES && moving < (was_flat ? 6 : 3) && step <= widest;
+         probe++, step *= moving > 0 ? 5 : 19) {
         bool fine;
         if (!sample_row(l, step, s, &fine))
             return false;
@@ -393,5 +408,14 @@ bool tp__slope_at_zero(const tp__curve *curve, tp__goal goal, tp__slope *slope)
         return false;
     l.is_complete = true;
     combine(&l, slope);
+    /* Perhaps f moves by rounding alone, and a pattern in it was taken for a jump or for something to converge to. */
+    const double rounding = curve->epsilon * curve->magnitude;
+    if (slope->bar > 1e-3 * fabs(slope->low) && slope->rise <= 64 * rounding && l.noise < rounding) {
+        tp__slope noisy;
+        l.noise = rounding;
+        combine(&l, &noisy);
+        if (noisy.bar < slope->bar)
+            *slope = noisy;
+    }
     return true;
 }

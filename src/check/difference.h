@@ -33,6 +33,7 @@ typedef struct tp__slope {
     double bar;       /* the true values are within this; infinite: no estimate */
     double doubt;     /* a kink of this half width could hide in the noise of the one-sided slopes */
     double step;      /* the smallest that the estimate is made of */
+    double rise;      /* the largest change of f by steps up to the scale */
     int samples;      /* spent */
 } tp__slope;
 

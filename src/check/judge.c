@@ -28,12 +28,12 @@ static double distance_to(const tp__slope *slope, double a)
     return a < slope->low ? slope->low - a : a > slope->high ? a - slope->high : 0;
 }
 
-/* Both are zero for all that numbers of this size can tell. */
-static bool is_zero_to_round_off(const tp__objective *o, const tp__slope *slope, const trial *t)
+/* Does this derivative, or anything within its error bar, matter for numbers of this size?  (A relative change of x
+ * changes f by less than 1e-9 of the largest number.) */
+static bool is_negligible(const tp__objective *o, const tp__slope *slope, double own, double scale)
 {
-    const double floor = 0x1p22 * o->scratch->epsilon * o->magnitude;
-    return fabs(t->analytic) <= slope->bar + t->slack && fabs(slope->low) <= slope->bar &&
-           fabs(slope->high) <= slope->bar && slope->bar * t->scale <= floor;
+    const double size = larger(o->magnitude, slope->rise);
+    return larger(own, slope->bar) * scale <= 0x1p22 * o->scratch->epsilon * size;
 }
 
 /* *badness orders elements of one verdict: how many times the allowed error was made. */
@@ -60,18 +60,19 @@ static tp_verdict decide(const tp__objective *o, const tp__slope *slope, const t
         return larger(error, slope->bar) <= r * t->typical ? TP_CHECK_PASSED : TP_CHECK_INCONCLUSIVE;
     }
     const double precise = larger(larger(r, 1e-3) * own, r * t->typical);
-    if (slope->bar <= precise || is_zero_to_round_off(o, slope, t))
+    if (slope->bar <= precise || is_negligible(o, slope, own, t->scale))
         return TP_CHECK_PASSED;
     *badness = slope->bar / precise;
     return TP_CHECK_INCONCLUSIVE;
 }
 
-/* The round-off of a derivative, as measured by moving x by its last bit.  No more than belongs to such numbers: where
- * the derivative jumps, it moves by anything. */
+/* The round-off of a derivative: as measured by moving x by its last bit, or that of the largest adjoint.  No more
+ * than belongs to such numbers: where the derivative jumps it moves by anything, and a rule may compute with anything. */
 static double slack_of(const tp__objective *o, double jitter, double typical, double scale)
 {
-    const double r = o->scratch->settings->tolerance;
-    return smaller(4 * jitter, larger(r * typical, 0x1p8 * o->scratch->epsilon * o->magnitude / scale));
+    const double r = o->scratch->settings->tolerance, epsilon = o->scratch->epsilon;
+    return smaller(larger(4 * jitter, 32 * epsilon * o->adjoint_magnitude),
+                   larger(r * typical, 256 * epsilon * o->magnitude / scale));
 }
 
 static tp__goal goal_of(const tp__objective *o, const trial *t)
@@ -90,8 +91,8 @@ typedef struct judging {
 } judging;
 
 /* Counts it, and makes it the report's worst if it is. */
-static void note(judging *j, tp_verdict verdict, const tp__slope *slope, const trial *t, double badness, int x,
-                 int64_t element)
+static void note(judging *j, tp_verdict verdict, const tp__slope *slope, const trial *t, double badness,
+                 int x, int64_t element)
 {
     tp_check_report *r = j->report;
 
@@ -109,7 +110,9 @@ static void note(judging *j, tp_verdict verdict, const tp__slope *slope, const t
     r->analytic = t->analytic;
     r->low = slope->low;
     r->high = slope->high;
-    r->numeric = t->analytic > slope->high ? slope->high : t->analytic < slope->low ? slope->low : t->analytic;
+    r->numeric = t->analytic > slope->high  ? slope->high
+                 : t->analytic < slope->low ? slope->low
+                                            : t->analytic;
     if (slope->low == slope->high || isnan(t->analytic))
         r->numeric = slope->low;
     r->error_bar = slope->bar;
@@ -292,7 +295,8 @@ static bool judge_sample(judging *j, const directions *d)
     for (int64_t i = 0; i < o->total; i++) {
         if (fabs(o->analytic[i]) > fabs(o->analytic[largest]))
             largest = i;
-        if (((d->kink[i] && kinks < KINKS) || isnan(o->analytic[i])) && !(isnan(o->analytic[i]) && j->seen_nan)) {
+        if (((d->kink[i] && kinks < KINKS) || isnan(o->analytic[i])) &&
+            !(isnan(o->analytic[i]) && j->seen_nan)) {
             kinks++;
             if (!judge_element(j, i))
                 return false;

@@ -17,8 +17,8 @@ static int list_checked(const tp__objective *o, tp_tensor *wrt)
 }
 
 /* Adds the derivative of sum(weight * part) to o->gradient. */
-static bool differentiate_part(tp__objective *o, tp_tensor part, tp_tensor weight, tp_tensor *wrt, tp_tensor *out,
-                               bool *rule)
+static bool differentiate_part(tp__objective *o, tp_tensor part, tp_tensor weight, tp_tensor *wrt,
+                               tp_tensor *out, bool *rule)
 {
     tp__scratch *s = o->scratch;
     const int n = list_checked(o, wrt);
@@ -32,7 +32,8 @@ static bool differentiate_part(tp__objective *o, tp_tensor part, tp_tensor weigh
         *rule = status != TP_OUT_OF_MEMORY && status != TP_NO_DERIVATIVE;
         if (s->tape->status != TP_OK)
             return tp__scratch_fail_with_tape(s);
-        return tp__scratch_fail(s, TP_BAD_HANDLE, "a derivative rule yields an invalid tensor, or one of another tape");
+        return tp__scratch_fail(s, TP_BAD_HANDLE,
+                                "a derivative rule yields an invalid tensor, or one of another tape");
     }
     for (int k = 0, i = 0; k < o->variables; k++)
         if (s->x[k].checked) {
@@ -60,23 +61,20 @@ static tp_program *compile_and_run(tp__scratch *s, const tp_tensor *outputs, int
     return program;
 }
 
-/* Handles of all needed nodes that `pick` picks; *n their number. */
-static tp_tensor *list_needed(tp__objective *o, bool (*pick)(const tp__node *), int *n)
+/* Handles of all nodes that `roots` need and `pick` picks; *n their number. */
+static tp_tensor *list_needed(tp__scratch *s, const tp_tensor *roots, int root_count,
+                              bool (*pick)(const tp__node *), int *n)
 {
-    tp__scratch *s = o->scratch;
     const int32_t count = s->tape->count;
     bool *needed = tp__arena_take(&s->arena, (size_t)count * sizeof *needed);
-    tp_tensor *roots = tp__arena_take(&s->arena, (size_t)o->parts * sizeof *roots);
     tp_tensor *list = tp__arena_take(&s->arena, (size_t)count * sizeof *list);
 
     *n = 0;
-    if (needed == NULL || roots == NULL || list == NULL) {
+    if (needed == NULL || list == NULL) {
         tp__out_of_memory(s);
         return NULL;
     }
-    for (int k = 0; k < o->parts; k++)
-        roots[k] = o->part[k].tensor;
-    tp__mark_needed(s->tape, roots, o->parts, needed);
+    tp__mark_needed(s->tape, roots, root_count, needed);
     for (int32_t id = 0; id < count; id++)
         if (needed[id] && pick(tp__node_at(s->tape, id)))
             list[(*n)++] = tp__handle(s->tape, id);
@@ -90,11 +88,11 @@ static bool is_stopped(const tp__node *node)
 }
 
 /* part.value: the parts with what stopped gradients replaced by constants. */
-static bool hold_stopped_fixed(tp__objective *o)
+static bool hold_stopped_fixed(tp__objective *o, const tp_tensor *parts)
 {
     tp__scratch *s = o->scratch;
     int n;
-    const tp_tensor *stopped = list_needed(o, is_stopped, &n);
+    const tp_tensor *stopped = list_needed(s, parts, o->parts, is_stopped, &n);
 
     for (int k = 0; k < o->parts; k++)
         o->part[k].value = o->part[k].tensor;
@@ -109,7 +107,8 @@ static bool hold_stopped_fixed(tp__objective *o)
     bool fine = true;
     for (int k = 0; k < n; k++) {
         const tp_dtype dtype = tp_dtype_of(stopped[k]);
-        map[stopped[k].id] = tp_constant(s->tape, dtype, tp_shape_of(stopped[k]), tp_program_output(program, k, dtype));
+        map[stopped[k].id] =
+            tp_constant(s->tape, dtype, tp_shape_of(stopped[k]), tp_program_output(program, k, dtype));
         fine = fine && tp_is_valid(map[stopped[k].id]);
     }
     tp_program_destroy(program);
@@ -122,23 +121,32 @@ static bool hold_stopped_fixed(tp__objective *o)
     return fine || tp__scratch_fail_with_tape(s);
 }
 
-static bool is_number(const tp__node *node)
-{
-    return tp__is_float(node->dtype);
-}
-
 static double element(const void *data, tp_dtype dtype, int64_t i)
 {
     return dtype == TP_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
 }
 
-static bool measure_magnitude(tp__objective *o)
+static bool is_number(const tp__node *node)
+{
+    return tp__is_float(node->dtype);
+}
+
+static bool is_adjoint(const tp__node *node)
+{
+    return tp__is_float(node->dtype) && node->origin >= 0;
+}
+
+/* The largest finite number on the way to `roots`, among the nodes picked. */
+static bool measure_magnitude(tp__scratch *s, const tp_tensor *roots, int root_count,
+                              bool (*pick)(const tp__node *), double *magnitude)
 {
     int n;
-    const tp_tensor *all = list_needed(o, is_number, &n);
+    const tp_tensor *all = list_needed(s, roots, root_count, pick, &n);
+
+    *magnitude = 0;
     if (all == NULL || n == 0)
         return all != NULL;
-    tp_program *program = compile_and_run(o->scratch, all, n);
+    tp_program *program = compile_and_run(s, all, n);
     if (program == NULL)
         return false;
     for (int k = 0; k < n; k++) {
@@ -146,8 +154,8 @@ static bool measure_magnitude(tp__objective *o)
         const void *data = tp_program_output(program, k, dtype);
         for (int64_t i = 0; i < tp_count_of(all[k]); i++) {
             const double size = fabs(element(data, dtype, i));
-            if (isfinite(size) && size > o->magnitude)
-                o->magnitude = size;
+            if (isfinite(size) && size > *magnitude)
+                *magnitude = size;
         }
     }
     tp_program_destroy(program);
@@ -161,7 +169,9 @@ static bool prepare_values(tp__objective *o)
 
     if (values == NULL)
         return tp__out_of_memory(s);
-    if (!hold_stopped_fixed(o) || !measure_magnitude(o))
+    for (int k = 0; k < o->parts; k++)
+        values[k] = o->part[k].tensor;
+    if (!hold_stopped_fixed(o, values) || !measure_magnitude(s, values, o->parts, is_number, &o->magnitude))
         return false;
     for (int k = 0; k < o->parts; k++)
         values[k] = o->part[k].value;
@@ -254,7 +264,7 @@ static bool prepare_slopes(tp__objective *o)
     for (int64_t i = 0; i < o->total; i++)
         if (isfinite(o->analytic[i]) && fabs(o->analytic[i]) > o->typical)
             o->typical = fabs(o->analytic[i]);
-    return measure_jitter(o);
+    return measure_magnitude(s, outputs, n, is_adjoint, &o->adjoint_magnitude) && measure_jitter(o);
 }
 
 /* ---- Making ---------------------------------------------------------------------------------------- */
@@ -282,7 +292,8 @@ bool tp__objective_first(tp__objective *o, tp__scratch *s, bool *rule)
         return tp__out_of_memory(s);
     set_part(&o->part[0], s->y, s->weight);
     const tp_tensor weight = s->weight != NULL ? s->x[s->n].leaf : (tp_tensor){0};
-    return differentiate_part(o, s->y, weight, room, room + s->n, rule) && prepare_values(o) && prepare_slopes(o);
+    return differentiate_part(o, s->y, weight, room, room + s->n, rule) && prepare_values(o) &&
+           prepare_slopes(o);
 }
 
 /* A fixed random direction for one part, as numbers and as a leaf. */

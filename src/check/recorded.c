@@ -106,8 +106,8 @@ static bool check_loss(tp_tensor loss, const tp_tensor *wrt, int n, const char *
                                                   : "stale: the tape was rewound past it");
     for (int k = 0; k < n; k++)
         if (wrt[k].tape != loss.tape)
-            return tp__report_error(report, TP_BAD_HANDLE, "%s: wrt[%d] belongs to another tape than the loss", name,
-                                    k);
+            return tp__report_error(report, TP_BAD_HANDLE,
+                                    "%s: wrt[%d] belongs to another tape than the loss", name, k);
     return true;
 }
 

@@ -22,7 +22,8 @@ bool tp__scratch_fail(tp__scratch *s, tp_status status, const char *format, ...)
 
 bool tp__scratch_fail_with_tape(tp__scratch *s)
 {
-    return tp__scratch_fail(s, s->tape->status != TP_OK ? s->tape->status : TP_BAD_STATE, "%s", s->tape->message);
+    return tp__scratch_fail(s, s->tape->status != TP_OK ? s->tape->status : TP_BAD_STATE, "%s",
+                            s->tape->message);
 }
 
 bool tp__out_of_memory(tp__scratch *s)
@@ -95,10 +96,11 @@ static bool read_numbers(tp__scratch *s, tp_tensor from, int k, double *out)
     }
     const void *values = tp_values(from, dtype);
     if (values == NULL)
-        return tp__scratch_fail(s, TP_BAD_STATE,
-                                "x[%d] has no values: it must be a leaf with values, or an output of a program that has "
-                                "run",
-                                k);
+        return tp__scratch_fail(
+            s, TP_BAD_STATE,
+            "x[%d] has no values: it must be a leaf with values, or an output of a program that has "
+            "run",
+            k);
     for (int64_t i = 0; i < count; i++)
         out[i] = dtype == TP_F32   ? (double)((const float *)values)[i]
                  : dtype == TP_F64 ? ((const double *)values)[i]
@@ -193,8 +195,9 @@ static bool accept_result(tp__scratch *s, tp_tensor y)
     if (y.tape == NULL)
         return tp__scratch_fail(s, TP_BAD_HANDLE, "the function returned no tensor");
     if (y.tape != s->tape)
-        return tp__scratch_fail(s, TP_BAD_HANDLE,
-                                "the function returned a tensor of another tape: it must record on that of x[0]");
+        return tp__scratch_fail(
+            s, TP_BAD_HANDLE,
+            "the function returned a tensor of another tape: it must record on that of x[0]");
     if (!tp_is_valid(y))
         return tp__scratch_fail(s, TP_BAD_HANDLE, "the function returned an invalid tensor");
     const tp_op *op = tp_op_of(y);

@@ -124,10 +124,11 @@ static bool is_linear(const rule_test *t, tp_program *program, int64_t total)
             continue;
         int64_t at = i;
         const int k = operand_of(t, &at);
-        return fail(t->report, t->op,
-                    "%s: its derivative rule is not linear in the adjoint: for adjoints g, h and %g g + %g h it gives "
-                    "%.9g, %.9g and %.9g to operand %d, element %lld",
-                    t->op->op->name, a, b, of[0][i], of[1][i], of[2][i], k, (long long)at);
+        return fail(
+            t->report, t->op,
+            "%s: its derivative rule is not linear in the adjoint: for adjoints g, h and %g g + %g h it gives "
+            "%.9g, %.9g and %.9g to operand %d, element %lld",
+            t->op->op->name, a, b, of[0][i], of[1][i], of[2][i], k, (long long)at);
     }
     return true;
 }
@@ -145,29 +146,39 @@ static bool same_when_alone(const rule_test *t, tp_program *all, int64_t total)
     for (int k = 0; k < t->checked; k++) {
         tp_tensor alone = {0};
         const tp_status status = tp_vector_jacobian(s->y, s->x[s->n].leaf, &t->wrt[k], 1, &alone, NULL);
+        if (status == TP_OUT_OF_MEMORY)
+            return fail_with_tape(t->report, s->tape);
         if (status != TP_OK || !tp_is_valid(alone))
-            return fail(t->report, t->op, "%s: its derivative rule fails when one operand alone needs a gradient: %s",
+            return fail(t->report, t->op,
+                        "%s: its derivative rule fails when one operand alone needs a gradient: %s",
                         t->op->op->name, tp_tape_message(s->tape));
-        tp_program *program = alone.id == t->out[k].id ? NULL : tp_compile(&alone, 1, NULL);
+        expected += k > 0 ? tp_count_of(t->out[k - 1]) : 0;
+        if (alone.id == t->out[k].id)
+            continue;
+        tp_program *program = tp_compile(&alone, 1, NULL);
         const tp_dtype dtype = tp_dtype_of(alone);
         bool same = true;
-        if (program != NULL && tp_run(program) == TP_OK)
-            for (int64_t i = 0; i < tp_count_of(alone); i++) {
-                const double got = element(tp_program_output(program, 0, dtype), dtype, i);
-                same = same && (got == expected[i] || fabs(got - expected[i]) <= 0x1p6 * s->epsilon * fabs(expected[i]) ||
-                                isnan(expected[i]));
-            }
+        if (program == NULL || tp_run(program) != TP_OK) {
+            tp_program_destroy(program);
+            return fail_with_tape(t->report, s->tape);
+        }
+        for (int64_t i = 0; i < tp_count_of(alone); i++) {
+            const double got = element(tp_program_output(program, 0, dtype), dtype, i);
+            same = same &&
+                   (got == expected[i] || fabs(got - expected[i]) <= 0x1p6 * s->epsilon * fabs(expected[i]) ||
+                    isnan(expected[i]));
+        }
         tp_program_destroy(program);
         if (!same) {
             int64_t at = 0;
             for (int j = 0; j < k; j++)
                 at += tp_count_of(t->out[j]);
-            return fail(t->report, t->op,
-                        "%s: its derivative rule gives another result to operand %d when no other operand needs a "
-                        "gradient",
-                        t->op->op->name, operand_of(t, &at));
+            return fail(
+                t->report, t->op,
+                "%s: its derivative rule gives another result to operand %d when no other operand needs a "
+                "gradient",
+                t->op->op->name, operand_of(t, &at));
         }
-        expected += tp_count_of(t->out[k]);
     }
     return true;
 }
@@ -227,7 +238,8 @@ static bool check_repeats(tp__scratch *s, const subject *op, tp_check_report *re
         tp_program_destroy(program);
         return tp__out_of_memory(s) || fail_with_scratch(report, s);
     }
-    const bool ran = run_into(program, poison, 0x5A, a, bytes, dtype) && run_into(program, poison, 0xA5, b, bytes, dtype);
+    const bool ran =
+        run_into(program, poison, 0x5A, a, bytes, dtype) && run_into(program, poison, 0xA5, b, bytes, dtype);
     tp_program_destroy(program);
     if (!ran)
         return fail_with_tape(report, s->tape);
@@ -270,6 +282,8 @@ static double *compute_as(tp__scratch *s, const subject *op, tp_dtype dtype, dou
         y = tp_record_on(tape, op->op, x, op->n, op->attr);
     tp_program *program = tp_is_valid(y) && tp_dtype_of(y) == dtype ? tp_compile(&y, 1, NULL) : NULL;
     const bool fine = program != NULL && tp_run(program) == TP_OK;
+    if (tape == NULL || tp_tape_status(tape) == TP_OUT_OF_MEMORY)
+        tp__out_of_memory(s);
     for (int64_t i = 0; fine && i < tp_count_of(y); i++)
         out[i] = element(tp_program_output(program, 0, dtype), dtype, i);
     tp_program_destroy(program);
@@ -282,16 +296,18 @@ static bool check_precisions(tp__scratch *s, const subject *op, tp_check_report 
 {
     enum { NUDGES = 3 };
     const int64_t count = tp_count_of(s->y);
-    const double *single = compute_as(s, op, TP_F32, 0), *twice = compute_as(s, op, TP_F64, 0), *moved[NUDGES];
+    const double *single = compute_as(s, op, TP_F32, 0), *twice = compute_as(s, op, TP_F64, 0),
+                 *moved[NUDGES];
     double size = 0;
 
-    if (single == NULL || twice == NULL)
-        return true;
-    for (int j = 0; j < NUDGES; j++) {
+    bool both = single != NULL && twice != NULL;
+
+    for (int j = 0; j < NUDGES && both; j++) {
         moved[j] = compute_as(s, op, TP_F64, 1);
-        if (moved[j] == NULL)
-            return true;
+        both = moved[j] != NULL;
     }
+    if (!both) /* it does not take both, or there was no memory to tell */
+        return s->status == TP_OK || fail_with_scratch(report, s);
     for (int64_t i = 0; i < count; i++)
         size = isfinite(twice[i]) && fabs(twice[i]) > size ? fabs(twice[i]) : size;
     for (int64_t i = 0; i < count; i++) {
@@ -314,8 +330,8 @@ static bool check_precisions(tp__scratch *s, const subject *op, tp_check_report 
 /* ---- tp_op_verify ---------------------------------------------------------------------------------- */
 
 /* An op whose kernel cannot be trusted fails for that, whatever slopes it seems to have. */
-static void check_the_rest(const subject *op, const tp_tensor *x, const tp__settings *settings, bool right_so_far,
-                           tp_check_report *report)
+static void check_the_rest(const subject *op, const tp_tensor *x, const tp__settings *settings,
+                           bool right_so_far, tp_check_report *report)
 {
     tp__scratch s;
     subject copy = *op;
@@ -327,8 +343,8 @@ static void check_the_rest(const subject *op, const tp_tensor *x, const tp__sett
     tp__scratch_destroy(&s);
 }
 
-bool tp_op_verify(const tp_op *op, const tp_tensor *x, int n, const void *attr, const tp_check_options *options,
-                  tp_check_report *report)
+bool tp_op_verify(const tp_op *op, const tp_tensor *x, int n, const void *attr,
+                  const tp_check_options *options, tp_check_report *report)
 {
     static const char name[] = "tp_op_verify";
     tp_check_report own;

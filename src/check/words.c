@@ -56,7 +56,8 @@ static void add_fault(tp__text *text, const tp_check_report *r)
 {
     if (r->fault_op == NULL)
         return;
-    tp__text_add(text, "; op at fault: %s%s%s", r->fault_scope, r->fault_scope[0] != '\0' ? "/" : "", r->fault_op);
+    tp__text_add(text, "; op at fault: %s%s%s", r->fault_scope, r->fault_scope[0] != '\0' ? "/" : "",
+                 r->fault_op);
     if (r->fault_in != NULL)
         tp__text_add(text, ", in the derivative of %s,", r->fault_in);
     tp__text_place(text, (tp__place){r->fault_file, r->fault_line, NULL});
@@ -81,7 +82,8 @@ void tp__describe_verdict(tp_check_report *r, const char *subject, const tp_tens
             tp__text_add(&text, "; %s", note);
         return;
     case TP_CHECK_INCONCLUSIVE:
-        tp__text_add(&text, "%lld of %lld derivatives could not be judged; the worst: ", (long long)r->inconclusive,
+        tp__text_add(&text,
+                     "%lld of %lld derivatives could not be judged; the worst: ", (long long)r->inconclusive,
                      (long long)r->checked);
         add_worst(&text, r, x, n);
         if (note[0] != '\0')

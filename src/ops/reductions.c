@@ -69,19 +69,6 @@ static void sum_vjp(const tp_vjp *d)
     d->dx[0] = tp_expand(d->g, tp_shape_of(d->x[0]));
 }
 
-/* The sum of nothing is 0, not the -0 that folding begins with. */
-static tp_tensor sum_simplify(const tp_tensor *x, int n, const void *attr)
-{
-    const axes_attr *a = attr;
-    tp_shape shape = tp_shape_of(x[0]);
-    if (tp__masked_count(&shape, a->mask) > 0)
-        return reduce_simplify(x, n, attr);
-    for (int64_t d = 0; d < shape.rank; d++)
-        if (a->mask >> d & 1)
-            shape.dim[d] = 1;
-    return tp_full(x[0].tape, tp_dtype_of(x[0]), shape, 0);
-}
-
 static const tp_op sum = {
     .name = "sum",
     .kind = TP_REDUCE,
@@ -90,7 +77,7 @@ static const tp_op sum = {
     .attr_size = sizeof(axes_attr),
     .infer = reduce_infer,
     .vjp = sum_vjp,
-    .simplify = sum_simplify,
+    .simplify = reduce_simplify,
     TP_REDUCTIONS_I32(sum),
 };
 
@@ -153,11 +140,12 @@ static tp_tensor product_gradient(tp_tensor x, tp_tensor g)
     const tp_tensor a = tp_slice(x, -1, 0, half, 1), b = tp_slice(x, -1, half, 2 * half, 1);
     const tp_tensor rest = tp_slice(x, -1, 2 * half, n, 1);
     const tp_tensor pairs = tp_mul(a, b);
-    const tp_tensor up = product_gradient(n % 2 == 1 ? tp_concat((tp_tensor[]){pairs, rest}, 2, -1) : pairs, g);
+    const tp_tensor up =
+        product_gradient(n % 2 == 1 ? tp_concat((tp_tensor[]){pairs, rest}, 2, -1) : pairs, g);
     const tp_tensor to_pairs = tp_slice(up, -1, 0, half, 1);
     const tp_tensor to_rest = tp_slice(up, -1, half, half + n % 2, 1);
-    return tp_concat((tp_tensor[]){tp_guard(to_pairs, tp_mul(to_pairs, b)), tp_guard(to_pairs, tp_mul(to_pairs, a)),
-                                   to_rest},
+    return tp_concat((tp_tensor[]){tp_guard(to_pairs, tp_mul(to_pairs, b)),
+                                   tp_guard(to_pairs, tp_mul(to_pairs, a)), to_rest},
                      n % 2 == 1 ? 3 : 2, -1);
 }
 

@@ -20,6 +20,13 @@ static double value_at(const tp__step *step, int64_t i)
     return step->dtype == TP_F64 ? ((const double *)step->data)[i] : (double)((const int32_t *)step->data)[i];
 }
 
+/* For messages: a NaN's sign means nothing. */
+static double shown_at(const tp__step *step, int64_t i)
+{
+    const double value = value_at(step, i);
+    return isnan(value) ? fabs(value) : value;
+}
+
 static bool is_bad(const tp__step *step, int64_t i)
 {
     return !isfinite(value_at(step, i));
@@ -157,7 +164,7 @@ static void describe_operation(const tp_program *program, spot at, tp__text *tex
         const tp__step *x = &program->step[step->input[k]];
         tp__text_add(text, k > 0 ? ", " : " of ");
         if (step->op->kind == TP_MAP)
-            tp__text_add(text, "%.9g", value_at(x, operand_element(x, step, at.element)));
+            tp__text_add(text, "%.9g", shown_at(x, operand_element(x, step, at.element)));
         else
             tp__text_add(text, "%s", tp_describe(x->dtype, &x->shape, operand_text));
     }
@@ -182,7 +189,7 @@ static void describe_forward_cause(const tp_program *program, spot at, tp__text 
 static void describe_spot(const tp_program *program, spot at, tp__text *text)
 {
     const tp__step *step = &program->step[at.step];
-    const double value = value_at(step, at.element);
+    const double value = shown_at(step, at.element);
 
     tp__text_scope(text, step->place.scope);
     if (step->op->kind == TP_LEAF) {

@@ -329,17 +329,13 @@ static tp_status vector_jacobian(tp_tensor y, tp_tensor seed, const tp_tensor *w
 tp_status tp_vector_jacobian(tp_tensor y, tp_tensor seed, const tp_tensor *wrt, int n, tp_tensor *out,
                              const tp_gradient_options *options)
 {
-    if (out != NULL)
-        for (int k = 0; k < n; k++)
-            out[k] = tp__invalid(y.tape);
-    if (y.tape == NULL)
-        return TP_BAD_HANDLE;
-    if (n < 0 || (n > 0 && (wrt == NULL || out == NULL)))
-        return tp__fail(y.tape, TP_BAD_ARGUMENT, tp__place_of(y), "gradient: wrt or out is NULL");
-    const tp_status status = vector_jacobian(y, seed, wrt, n, out, options);
-    if (status != TP_OK)
-        for (int k = 0; k < n; k++)
-            out[k] = tp__invalid(y.tape);
+    tp_status status = TP_BAD_HANDLE;
+    if (y.tape != NULL && (n < 0 || (n > 0 && (wrt == NULL || out == NULL))))
+        status = tp__fail(y.tape, TP_BAD_ARGUMENT, tp__place_of(y), "gradient: wrt or out is NULL");
+    else if (y.tape != NULL)
+        status = vector_jacobian(y, seed, wrt, n, out, options);
+    for (int k = 0; status != TP_OK && out != NULL && k < n; k++) /* not before: out may be wrt */
+        out[k] = tp__invalid(y.tape);
     return status;
 }
 

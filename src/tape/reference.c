@@ -185,7 +185,8 @@ static tp_status run_call(tp_program *program, const tp__step *step)
     if (program->message[0] != '\0') /* tp_call_fail was called, whatever the kernel returns */
         return TP_BAD_VALUE;
     if (status != TP_OK)
-        return tp__run_fail(program, TP_BAD_VALUE, step, "%s: its kernel failed without a reason", step->op->name);
+        return tp__run_fail(program, TP_BAD_VALUE, step, "%s: its kernel failed without a reason",
+                            step->op->name);
     return TP_OK;
 }
 

@@ -8,7 +8,8 @@ static const char *arity_fault(const tp_op *op, int n)
     if (op->arity != TP_ANY_ARITY && op->arity != n)
         return "wrong number of operands";
     switch (op->kind) {
-    case TP_MAP: return n == 0 ? "a map needs an operand" : n > TP_TILE ? "too many operands for a map" : NULL;
+    case TP_MAP:
+        return n == 0 ? "a map needs an operand" : n > TP_TILE ? "too many operands for a map" : NULL;
     case TP_REDUCE: return n != 1 ? "a reduction takes one operand" : NULL;
     case TP_VIEW: return n != 1 ? "a view takes one operand" : NULL;
     case TP_SOURCE: return n != 0 ? "a source takes no operands" : NULL;
@@ -69,7 +70,8 @@ static const char *map_fault(const tp_inference *i)
     bool broadcasts = true;
     for (int k = 0; k < i->n; k++)
         broadcasts = broadcasts && tp_broadcast(&joint, &i->x_shape[k], &joint);
-    return broadcasts && tp_shape_equal(joint, i->y_shape) ? NULL : "a map yields its operands' broadcast shape";
+    return broadcasts && tp_shape_equal(joint, i->y_shape) ? NULL
+                                                           : "a map yields its operands' broadcast shape";
 }
 
 static const char *reduction_fault(const tp_inference *i)

@@ -33,7 +33,7 @@ static tp_tensor random_f32(tp_tape *tape, tp_shape shape, double low, double hi
 }
 
 #define F64(tape, ...)                                                                                       \
-    tp_parameter((tape), TP_F64, TP_SHAPE((int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double))),     \
+    tp_parameter((tape), TP_F64, TP_SHAPE((int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double))),      \
                  ((double[]){__VA_ARGS__}))
 #define I32(tape, ...)                                                                                       \
     tp_constant((tape), TP_I32, TP_SHAPE((int64_t)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))),     \
@@ -82,7 +82,7 @@ FUNCTION(dropout, tp_mean(tp_mul(tp_square(x[0]), tp_uniform(x[0].tape, TP_F32, 
 FUNCTION(straight_through, tp_sum(tp_square(tp_add(x[0], tp_stop_gradient(tp_sub(tp_sign(x[0]), x[0]))))))
 FUNCTION(detached, tp_sum(tp_mul(tp_square(x[0]), tp_stop_gradient(tp_exp(x[0])))))
 FUNCTION(constant, tp_scalar(x[0].tape, 3))
-FUNCTION(unused, tp_sum(tp_stop_gradient(x[0])))
+FUNCTION(stopped, tp_sum(tp_stop_gradient(x[0])))
 
 static tp_tensor network(const tp_tensor *x, void *user)
 {
@@ -112,9 +112,9 @@ static void test_composites(void **unused)
     tp_assert_gradient(norm, NULL, &a, 1, &second);
     tp_assert_gradient(product, NULL, &a, 1, &second);
     tp_assert_gradient(sum_tanh, NULL, &a, 1, &second);
-    const tp_tensor layers[] = {random_f32(tape, TP_SHAPE(5, 4), -1, 1), random_f32(tape, TP_SHAPE(4, 6), -1, 1),
-                                random_f32(tape, TP_SHAPE(6), -1, 1), random_f32(tape, TP_SHAPE(6, 3), -1, 1),
-                                I32(tape, 0, 2, 1, 1, 0)};
+    const tp_tensor layers[] = {random_f32(tape, TP_SHAPE(5, 4), -1, 1),
+                                random_f32(tape, TP_SHAPE(4, 6), -1, 1), random_f32(tape, TP_SHAPE(6), -1, 1),
+                                random_f32(tape, TP_SHAPE(6, 3), -1, 1), I32(tape, 0, 2, 1, 1, 0)};
     tp_assert_gradient(network, NULL, layers, 5, &second);
     assert_int_equal(tp_tape_status(tape), TP_OK);
     tp_tape_destroy(tape);
@@ -132,7 +132,7 @@ static void test_zero_gradients(void **unused)
         tp_assert_gradient(sum_softmax, NULL, &y, 1, &second);
     }
     tp_assert_gradient(constant, NULL, &x, 1, &second);
-    tp_assert_gradient(unused, NULL, &x, 1, &second);
+    tp_assert_gradient(stopped, NULL, &x, 1, &second);
     tp_assert_gradient(sum_square, NULL, (tp_tensor[]){F64(tape, 0, 0, 0)}, 1, &second);
     tp_tape_destroy(tape);
 }
@@ -194,7 +194,8 @@ static void test_scales(void **unused)
     tp_tape *tape = tp_tape_create(NULL);
     const tp_tensor mixed = F64(tape, 1e-8, 1e-3, 1, 1e4, 1e8);
     const tp_loss_function positive[] = {sum_log, sum_sqrt, sum_square, sum_cube, sum_inverse};
-    const tp_loss_function any[] = {sum_tanh, softplus, softmax, logsumexp, norm, sum_abs, sum_relu, variance};
+    const tp_loss_function any[] = {sum_tanh, softplus, softmax,  logsumexp,
+                                    norm,     sum_abs,  sum_relu, variance};
 
     for (int e = -8; e <= 8; e++) {
         const double s = pow(10, e);
@@ -218,7 +219,8 @@ static void test_noise(void **unused)
 {
     (void)unused;
     tp_tape *tape = tp_tape_create(NULL);
-    const tp_tensor tiny = random_f32(tape, TP_SHAPE(20), -1e-7, 1e-7), x = random_f32(tape, TP_SHAPE(20), 1, 2);
+    const tp_tensor tiny = random_f32(tape, TP_SHAPE(20), -1e-7, 1e-7),
+                    x = random_f32(tape, TP_SHAPE(20), 1, 2);
     float near[20];
 
     assert_int_equal(tp_read(x, near, 20), TP_OK);
@@ -271,7 +273,8 @@ static void test_shapes(void **unused)
     tp_assert_gradient(identity, NULL, &empty, 1, &second);
     assert_true(tp_check_gradient(sum_tanh, NULL, &empty, 1, &second, &report));
     assert_int_equal(report.checked, 0);
-    tp_assert_gradient(larger, NULL, (tp_tensor[]){empty, tp_parameter(tape, TP_F32, TP_SHAPE_0D, NULL)}, 2, NULL);
+    tp_assert_gradient(larger, NULL, (tp_tensor[]){empty, tp_parameter(tape, TP_F32, TP_SHAPE_0D, NULL)}, 2,
+                       NULL);
     tp_assert_gradient(sum_square, NULL, (tp_tensor[]){tp_full(tape, TP_F32, TP_SHAPE(2, 2), 3)}, 1, NULL);
     tp_assert_gradient(sum_square, NULL, (tp_tensor[]){tp_scalar_of(tape, TP_F32, 0.1)}, 1, NULL);
     tp_tape_destroy(tape);
@@ -281,7 +284,8 @@ static void test_large_inputs(void **unused)
 {
     (void)unused;
     tp_tape *tape = tp_tape_create(NULL);
-    const tp_tensor x = random_f32(tape, TP_SHAPE(100, 70), -2, 2), y = random_f32(tape, TP_SHAPE(100, 70), 1, 2);
+    const tp_tensor x = random_f32(tape, TP_SHAPE(100, 70), -2, 2),
+                    y = random_f32(tape, TP_SHAPE(100, 70), 1, 2);
     tp_check_report report;
 
     assert_true(tp_check_gradient(mse, NULL, (tp_tensor[]){x, y}, 2, NULL, &report));
@@ -296,7 +300,8 @@ static void test_large_inputs(void **unused)
     double mixed[1000];
     for (int i = 0; i < 1000; i++)
         mixed[i] = pow(10, uniform(-8, 8));
-    tp_assert_gradient(sum_log, NULL, (tp_tensor[]){tp_parameter(tape, TP_F64, TP_SHAPE(1000), mixed)}, 1, NULL);
+    tp_assert_gradient(sum_log, NULL, (tp_tensor[]){tp_parameter(tape, TP_F64, TP_SHAPE(1000), mixed)}, 1,
+                       NULL);
     tp_tape_destroy(tape);
 }
 

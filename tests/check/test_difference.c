@@ -31,8 +31,10 @@ static bool sample(void *user, double t, tp__sample *s)
     if (p->left == 0)
         return false;
     p->left--;
-    *s = (tp__sample){
-        .t = to - p->x, .f = same ? 0 : value - p->value, .size = same ? 0 : fabs(value), .base = same ? 0 : fabs(p->value)};
+    *s = (tp__sample){.t = to - p->x,
+                      .f = same ? 0 : value - p->value,
+                      .size = same ? 0 : fabs(value),
+                      .base = same ? 0 : fabs(p->value)};
     return true;
 }
 
@@ -201,12 +203,15 @@ static void test_error_bars_are_honest(void **unused)
             if (!isfinite(known[k].f(x)))
                 continue;
             const tp__slope s = slope_at(known[k].f, x, known[k].magnitude, never);
-            const double error = expected < s.low ? s.low - expected : expected > s.high ? expected - s.high : 0;
+            const double error = expected < s.low    ? s.low - expected
+                                 : expected > s.high ? expected - s.high
+                                                     : 0;
             /* What rounding on the way hides cannot be seen from outside. */
-            const double hidden = DBL_EPSILON * fmax(known[k].magnitude, fabs(x)) / s.step + 1e-12 * fabs(expected);
+            const double hidden =
+                DBL_EPSILON * fmax(known[k].magnitude, fabs(x)) / s.step + 1e-12 * fabs(expected);
             if (!(error <= s.bar + hidden))
-                fail_msg("%s at %.17g: %.17g, not %.17g .. %.17g +- %.3g", known[k].name, x, expected, s.low, s.high,
-                         s.bar);
+                fail_msg("%s at %.17g: %.17g, not %.17g .. %.17g +- %.3g", known[k].name, x, expected, s.low,
+                         s.high, s.bar);
             if (isfinite(known[k].precise) && !(s.bar <= known[k].precise * fabs(expected)))
                 fail_msg("%s at %.17g: %.17g +- %.3g is not precise", known[k].name, x, expected, s.bar);
         }
@@ -328,7 +333,7 @@ static void test_edges_of_the_domain(void **unused)
 static void test_no_slope_no_estimate(void **unused)
 {
     (void)unused;
-    assert_true(isinf(slope_at(sqrt, 0, 1, never).bar)); /* infinite slope */
+    assert_true(isinf(slope_at(sqrt, 0, 1, never).bar));  /* infinite slope */
     assert_true(isinf(slope_at(power, 0, 1, never).bar)); /* slope 0, but no expansion */
     assert_true(isinf(slope_at(undefined, 1, 1, never).bar));
 }
@@ -346,7 +351,8 @@ static void test_giving_up(void **unused)
     for (int n = 0; n < 200; n += 7) {
         place p = {exp, 1, exp(1), n};
         tp__slope slope;
-        const tp__curve curve = {.sample = sample, .user = &p, .scale = 1, .epsilon = DBL_EPSILON, .magnitude = 3};
+        const tp__curve curve = {
+            .sample = sample, .user = &p, .scale = 1, .epsilon = DBL_EPSILON, .magnitude = 3};
         if (tp__slope_at_zero(&curve, never, &slope))
             assert_true(slope.samples <= n);
     }

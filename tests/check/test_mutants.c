@@ -18,8 +18,7 @@
 
 TP_MAP1(square, x *x)
 #define SQUARE(NAME, RULE)                                                                                   \
-    static const tp_op NAME = {                                                                              \
-        .name = #NAME, .kind = TP_MAP, .arity = 1, .vjp = RULE, TP_MAP_KERNELS(square)}
+    static const tp_op NAME = {.name = #NAME, .kind = TP_MAP, .arity = 1, .vjp = RULE, TP_MAP_KERNELS(square)}
 
 static tp_tensor square_gradient(const tp_vjp *d)
 {
@@ -125,8 +124,7 @@ static const tp_op bad_cube = {
 
 TP_MAP2(ratio, a / b)
 #define RATIO(NAME, RULE)                                                                                    \
-    static const tp_op NAME = {                                                                              \
-        .name = #NAME, .kind = TP_MAP, .arity = 2, .vjp = RULE, TP_MAP_KERNELS(ratio)}
+    static const tp_op NAME = {.name = #NAME, .kind = TP_MAP, .arity = 2, .vjp = RULE, TP_MAP_KERNELS(ratio)}
 
 static void ratio_rule(const tp_vjp *d)
 {
@@ -254,8 +252,12 @@ static void integer_rule(const tp_vjp *d)
 }
 
 #define ROW_SCALE(NAME, RULE)                                                                                \
-    static const tp_op NAME = {                                                                              \
-        .name = #NAME, .kind = TP_CALL, .arity = 2, .infer = product_infer, .vjp = RULE, .run = row_scale_run}
+    static const tp_op NAME = {.name = #NAME,                                                                \
+                               .kind = TP_CALL,                                                              \
+                               .arity = 2,                                                                   \
+                               .infer = product_infer,                                                       \
+                               .vjp = RULE,                                                                  \
+                               .run = row_scale_run}
 ROW_SCALE(correct_row_scale, row_scale_rule);
 ROW_SCALE(unsummed_row_scale, unsummed_rule);
 ROW_SCALE(misshapen_row_scale, misshapen_rule);
@@ -266,9 +268,9 @@ ROW_SCALE(integer_row_scale, integer_rule);
 typedef struct mutant {
     const tp_op *op, *twin;
     tp_shape shape[2];
-    bool second;       /* wrong at second order only */
+    bool second;         /* wrong at second order only */
     const tp_op *blamed; /* NULL: op itself */
-    const char *says;  /* part of the message */
+    const char *says;    /* part of the message */
 } mutant;
 
 static const mutant mutants[] = {
@@ -287,9 +289,17 @@ static const mutant mutants[] = {
     {&untransposed_product, &correct_product, {{2, {3, 3}}, {2, {3, 3}}}, false, NULL, "gradient of x[0]"},
     {&transposed_product, &correct_product, {{2, {3, 3}}, {2, {3, 3}}}, false, NULL, "gradient of x[1]"},
     {&unsummed_row_scale, &correct_row_scale, {{2, {3, 2}}, {1, {2}}}, false, NULL, "gradient of x[1]"},
-    {&misshapen_row_scale, &correct_row_scale, {{2, {3, 2}}, {1, {2}}}, false, NULL,
+    {&misshapen_row_scale,
+     &correct_row_scale,
+     {{2, {3, 2}}, {1, {2}}},
+     false,
+     NULL,
      "gradient of misshapen_row_scale: its rule yields f64[3] for operand 1, which is f64[2]"},
-    {&integer_row_scale, &correct_row_scale, {{2, {3, 2}}, {1, {2}}}, false, NULL,
+    {&integer_row_scale,
+     &correct_row_scale,
+     {{2, {3, 2}}, {1, {2}}},
+     false,
+     NULL,
      "its rule yields i32[3,2] for operand 0, which is f64[3,2]"},
 };
 enum { MUTANTS = sizeof mutants / sizeof mutants[0] };
@@ -439,7 +449,8 @@ static void test_many_elements(void **state)
             values[j] = (float)(0.2 + 0.001 * (j % 977) - (j % 2 ? 0.9 : 0));
         const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(3, 1000), values);
         tp_assert_gradient(loss_around, &twin, &x, 1, &(tp_check_options){.second = true});
-        assert_false(tp_check_gradient(loss_around, &a, &x, 1, &(tp_check_options){.second = m->second}, &report));
+        assert_false(
+            tp_check_gradient(loss_around, &a, &x, 1, &(tp_check_options){.second = m->second}, &report));
         assert_rejected(&report, m);
         assert_fault(&report, m, &a);
         if (m->op == &hole_square)
@@ -510,12 +521,14 @@ static void assert_verify_says(const tp_op *op, int n, const char *says)
 static void test_what_only_verify_sees(void **state)
 {
     (void)state;
-    assert_verify_says(&threshold_square, 1,
-                       "threshold_square: its derivative rule is not linear in the adjoint: for adjoints g, h and 1.75 "
-                       "g + -0.625 h it gives ");
-    assert_verify_says(&careless_ratio, 2,
-                       "careless_ratio: its derivative rule gives another result to operand 1 when no other operand "
-                       "needs a gradient");
+    assert_verify_says(
+        &threshold_square, 1,
+        "threshold_square: its derivative rule is not linear in the adjoint: for adjoints g, h and 1.75 "
+        "g + -0.625 h it gives ");
+    assert_verify_says(
+        &careless_ratio, 2,
+        "careless_ratio: its derivative rule gives another result to operand 1 when no other operand "
+        "needs a gradient");
     assert_verify_says(&lazy, 1, "lazy: two equal calls of its kernel gave ");
     assert_verify_says(&lazy, 1, "for element 3: is it always written?");
     assert_verify_says(&two_minds, 1, "two_minds: its f32 kernel gives ");
@@ -524,8 +537,10 @@ static void test_what_only_verify_sees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check_gradient), cmocka_unit_test(test_check_recorded),
-        cmocka_unit_test(test_op_verify),      cmocka_unit_test(test_many_elements),
+        cmocka_unit_test(test_check_gradient),
+        cmocka_unit_test(test_check_recorded),
+        cmocka_unit_test(test_op_verify),
+        cmocka_unit_test(test_many_elements),
         cmocka_unit_test(test_what_only_verify_sees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

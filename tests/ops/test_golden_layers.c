@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <math.h>
+#include <string.h>
 
 #include "golden_ops.h"
 
@@ -190,11 +192,36 @@ static void test_nn(void **state)
     golden_run_ops("ops_nn.txt", nn, (int)(sizeof nn / sizeof *nn), 33);
 }
 
+/* ---- No family is forgotten --------------------------------------------------------------------------------- */
+
+static void test_every_family_has_a_test(void **state)
+{
+    static const char *const known[] = {"ops_unary.txt", "ops_binary.txt", "ops_reduce.txt",
+                                        "ops_shape.txt", "ops_linalg.txt", "ops_nn.txt"};
+    DIR *directory = opendir(TAPIR_SOURCE_DIR "/tests/golden");
+    const struct dirent *entry;
+    int found = 0;
+
+    (void)state;
+    assert_non_null(directory);
+    while ((entry = readdir(directory)) != NULL) {
+        bool listed = strncmp(entry->d_name, "ops_", 4) != 0;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (strcmp(entry->d_name, known[k]) == 0)
+                listed = true, found++;
+        if (!listed)
+            fail_msg("tests/golden/%s is run by no test", entry->d_name);
+    }
+    closedir(directory);
+    assert_int_equal(found, sizeof known / sizeof *known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_linalg),
         cmocka_unit_test(test_nn),
+        cmocka_unit_test(test_every_family_has_a_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,6 +114,24 @@ static void test_elementwise(void **state)
     }
 }
 
+/* Slopes far below 1 keep their digits. */
+static void test_small_slopes(void **state)
+{
+    const double x[] = {-20, -50, -300}, tiny[] = {exp(-20), exp(-50), exp(-300)};
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor leaf = make_leaf(tape, TP_F64, TP_SHAPE(3), x);
+    double got[3];
+
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        tp_tensor (*const f[])(tp_tensor) = {tp_exp, tp_expm1, tp_softplus};
+        compute_gradient(tp_sum(f[k](leaf)), leaf, got);
+        for (int i = 0; i < 3; i++)
+            assert_true(fabs(got[i] / tiny[i] - 1) < 1e-8); /* softplus differs by e^x */
+    }
+    tp_tape_destroy(tape);
+}
+
 /* Both operands at a tie, and one tensor that is both. */
 static void test_ties_of_two(void **state)
 {
@@ -277,9 +295,10 @@ static void test_products_over_axes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise),         cmocka_unit_test(test_ties_of_two),
-        cmocka_unit_test(test_ties_of_many),        cmocka_unit_test(test_ties_by_row),
-        cmocka_unit_test(test_products_with_zeros), cmocka_unit_test(test_products_over_axes),
+        cmocka_unit_test(test_elementwise),        cmocka_unit_test(test_small_slopes),
+        cmocka_unit_test(test_ties_of_two),        cmocka_unit_test(test_ties_of_many),
+        cmocka_unit_test(test_ties_by_row),        cmocka_unit_test(test_products_with_zeros),
+        cmocka_unit_test(test_products_over_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,19 @@ static void test_order(void **state)
     free(x);
 }
 
+/* The sum of zeros keeps their sign, however few the last tile has. */
+static void test_negative_zeros(void **state)
+{
+    static double x[1100];
+    (void)state;
+    for (int i = 0; i < 1100; i++)
+        x[i] = -0.0;
+    for (int64_t n = 1; n <= 1100; n = 2 * n + 1) {
+        assert_true(same_f64(reduce_long(tp_sum, TP_F64, x, n), -0.0));
+        assert_true(same_f64(reduce_long(tp_sum, TP_F32, x, n), -0.0));
+    }
+}
+
 /* The order must matter for the numbers above, or the test would show nothing. */
 static void test_order_matters(void **state)
 {
@@ -277,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_order_matters),
+        cmocka_unit_test(test_negative_zeros),
         cmocka_unit_test(test_every_set_of_axes),
         cmocka_unit_test(test_mean_of_ten_million),
     };

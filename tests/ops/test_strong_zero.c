@@ -14,6 +14,7 @@
 
 #include <tapir/losses.h>
 
+#include "tape.h"
 #include "values.h"
 
 enum { POINTS = 4 };
@@ -388,6 +389,37 @@ static void test_guard(void **state)
     tp_tape_destroy(tape);
 }
 
+/* ---- No guard where none is needed ------------------------------------------------------------------------- */
+
+static int guards_in_gradient(tp_tensor loss, tp_tensor x)
+{
+    const int64_t before = tp_tape_count(loss.tape);
+    tp_tensor g;
+    int guards = 0;
+
+    assert_int_equal(tp_gradient(loss, &x, 1, &g), TP_OK);
+    for (int64_t id = before; id < tp_tape_count(loss.tape); id++)
+        guards += strcmp(tp__node_at(loss.tape, (int32_t)id)->op->name, "guard") == 0;
+    return guards;
+}
+
+static void test_guards_are_few(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F64, TP_SHAPE(2, 3), NULL);
+    const tp_tensor y = tp_parameter(tape, TP_F64, TP_SHAPE(3, 2), NULL);
+
+    (void)state;
+    assert_int_equal(guards_in_gradient(tp_sum(tp_log(x)), x), 0); /* the adjoint is 1 everywhere */
+    assert_int_equal(guards_in_gradient(tp_mean(tp_square(tp_sub(x, tp_scalar(tape, 1)))), x), 0);
+    assert_int_equal(guards_in_gradient(tp_sum(tp_square(tp_matmul(x, y))), x), 0); /* a library call */
+    assert_int_equal(guards_in_gradient(tp_sum(tp_square(tp_scale(tp_neg(x), 3))), x),
+                     0); /* finite factors */
+    assert_int_equal(guards_in_gradient(tp_sum(tp_square(tp_max_over(x, TP_AXES(0), false))), x), 0);
+    assert_int_equal(guards_in_gradient(tp_sum(tp_square(tp_exp(x))), x), 1);
+    tp_tape_destroy(tape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_zero_residuals_keep_their_curvature),
         cmocka_unit_test(test_zero_adjoints_keep_their_derivative),
         cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_guards_are_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static void test_each_kind_is_walked_back(void **state)
     expect_fault(tp_assign(w, bad), origin, "");
     expect_fault(tp_group((tp_tensor[]){tp_assign(w, tp_neg(bad))}, 1), origin, "");
     expect_fault(tp_add(x, tp_sum(bad)), origin, "");
-    expect_fault(tp_where(tp_greater(x, tp_scalar(tape, 2)), bad, x), origin, "");
+    expect_fault(tp_where(tp_less(x, tp_scalar(tape, 2)), bad, x), origin, "");
     expect_fault(tp_sub(tp_cast(bad, TP_F64), tp_cast(bad, TP_F64)), origin, "");
     tp_tape_destroy(tape);
 }
@@ -136,8 +136,8 @@ static void test_the_operand_to_blame(void **state)
     const tp_tensor root = tp_sqrt(x), log = tp_log(tp_sub(x, tp_scalar(tape, 1)));
     (void)state;
 
-    expect_fault(tp_where(tp_less(x, zero), root, log), "sqrt of -4 (element 0) gave ", "nan");
-    expect_fault(tp_where(tp_greater(x, zero), root, log), "log of -5 (element 0) gave ", "nan");
+    expect_fault(tp_where(tp_less(x, zero), root, log), "sqrt of -4 (element 0) gave nan", "");
+    expect_fault(tp_where(tp_greater(x, zero), root, log), "log of -5 (element 0) gave nan", "");
     tp_tape_destroy(tape);
 }
 
@@ -159,8 +159,7 @@ static void test_a_backward_nan_names_its_forward_op(void **state)
     snprintf(place, sizeof place, "in the gradient of sqrt of 0 at %s:%d", __FILE__, line);
     expect_fault(g, "penalty: div of 0.5, 0 (element 2) gave inf, ", place);
     expect_no_fault(loss);
-    assert_int_equal(tp_gradient(tp_sum(tp_exp(tp_neg(g))), &w, 1, &h),
-                     TP_OK); /* second order: the root again */
+    assert_int_equal(tp_gradient(tp_sum(tp_square(g)), &w, 1, &h), TP_OK); /* second order: the root again */
     expect_fault(h, "(element 2)", "in the gradient of sqrt of 0 at ");
     tp_tape_destroy(tape);
 }
@@ -225,12 +224,11 @@ static void test_hidden_values_are_counted(void **state)
     assert_int_equal(tp_gradient(loss, &x, 1, &g), TP_OK);
     tp_program *program = compile_checked((tp_tensor[]){label, g}, 2), *unchecked = compile_one(g);
     tp_write(labels, ((int32_t[]){0}), 1);
-    tp_write(x, ((float[]){1, -1, 4, 0, -2}), 5);
+    tp_write(x, ((float[]){1, 0, 4, -1, -2}), 5);
     assert_int_equal(tp_run(program), TP_OK);
     assert_int_equal(tp_program_hidden(program, &message), 3);
-    expect_text(message, "the strong zero hid: div of 0, ");
-    expect_text(message, "(element 1) gave ");
-    expect_text(message, "in the gradient of sqrt of -1 at ");
+    expect_text(message,
+                "the strong zero hid: div of 0, 0 (element 1) gave nan, in the gradient of sqrt of 0 at ");
     float out[5];
     assert_int_equal(tp_read(g, out, 5), TP_OK);
     assert_true(out[0] == 0.5f && out[1] == 0 && out[2] == 0.25f && out[3] == 0 && out[4] == 0);

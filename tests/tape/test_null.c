@@ -235,6 +235,22 @@ static void differentiate(tp_tensor x, tp_tensor good)
     assert_int_not_equal(tp_vector_jacobian(x, good, NULL, 1, out, NULL), TP_OK);
 }
 
+/* Nothing asked for is nothing wrong; and the gradients may take the place of what they are for. */
+static void test_gradient_arrays(void **state)
+{
+    tapes t = make_tapes();
+    const tp_tensor loss = tp_sum(tp_exp(t.good));
+    tp_tensor both[2] = {t.good, t.good}, one;
+    (void)state;
+    assert_int_equal(tp_gradient(loss, NULL, 0, NULL), TP_OK);
+    assert_int_equal(tp_gradient(loss, &t.good, 1, &one), TP_OK);
+    assert_int_equal(tp_gradient(loss, both, 2, both), TP_OK);
+    assert_true(both[0].id == one.id && both[1].id == one.id);
+    assert_int_equal(tp_gradient(t.good, both, 2, both), TP_BAD_SHAPE);
+    assert_false(tp_is_valid(both[0]) || tp_is_valid(both[1]));
+    drop_tapes(&t);
+}
+
 static void test_looking_at_bad_tensors(void **state)
 {
     tapes t = make_tapes();
@@ -392,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_forged_ids),
         cmocka_unit_test(test_null_tape),
         cmocka_unit_test(test_null_arguments_of_a_tape),
+        cmocka_unit_test(test_gradient_arrays),
         cmocka_unit_test(test_looking_at_bad_tensors),
         cmocka_unit_test(test_null_program),
         cmocka_unit_test(test_program_output_arguments),

@@ -175,23 +175,23 @@ enum { MOST_NODES = 3000, MOST_MARKS = 40 };
 typedef struct history {
     tp_tape *tape;
     tp_tensor node[MOST_NODES];
-    int kind[MOST_NODES], a[MOST_NODES], b[MOST_NODES]; /* how each was recorded */
-    int nodes;
+    size_t kind[MOST_NODES], a[MOST_NODES], b[MOST_NODES]; /* how each was recorded */
+    size_t nodes;
     tp_mark mark[MOST_MARKS];
-    int marked_nodes[MOST_MARKS];
-    int marks;
+    size_t marked_nodes[MOST_MARKS];
+    size_t marks;
     tp_tensor stale[64];
-    int stales;
+    size_t stales;
     uint64_t random;
 } history;
 
-static int draw(history *h, int below)
+static size_t draw(history *h, size_t below)
 {
     h->random = h->random * 6364136223846793005u + 1442695040888963407u;
-    return (int)((h->random >> 33) % (uint64_t)below);
+    return (size_t)(h->random >> 33) % below;
 }
 
-static tp_tensor record_kind(const history *h, int kind, int a, int b)
+static tp_tensor record_kind(const history *h, size_t kind, size_t a, size_t b)
 {
     switch (kind) {
     case 0: return tp_parameter(h->tape, TP_F32, TP_SHAPE(2), NULL);
@@ -204,8 +204,8 @@ static tp_tensor record_kind(const history *h, int kind, int a, int b)
 
 static void record_some(history *h)
 {
-    for (int left = draw(h, 60); left > 0 && h->nodes < MOST_NODES; left--) {
-        const int kind = h->nodes == 0 ? 0 : draw(h, 5), n = h->nodes;
+    for (size_t left = draw(h, 60); left > 0 && h->nodes < MOST_NODES; left--) {
+        const size_t kind = h->nodes == 0 ? 0 : draw(h, 5), n = h->nodes;
         h->kind[n] = kind;
         h->a[n] = n > 0 ? draw(h, n) : 0;
         h->b[n] = n > 0 ? draw(h, n) : 0;
@@ -216,7 +216,7 @@ static void record_some(history *h)
 }
 
 /* Still what was recorded: the operands, and for what is pure, the node that recording it again finds. */
-static void check_node(const history *h, int n)
+static void check_node(const history *h, size_t n)
 {
     const tp_tensor x = h->node[n];
     assert_true(tp_is_valid(x));
@@ -235,10 +235,10 @@ static void check_node(const history *h, int n)
 
 static void rewind_some(history *h)
 {
-    const int m = draw(h, h->marks);
-    for (int n = h->marked_nodes[m]; n < h->nodes && n < h->marked_nodes[m] + 8; n++)
+    const size_t m = draw(h, h->marks);
+    for (size_t n = h->marked_nodes[m]; n < h->nodes && n < h->marked_nodes[m] + 8; n++)
         if (!tp_is_valid(h->node[n]) || h->node[n].id >= h->mark[m].count)
-            h->stale[h->stales++ % (int)COUNT_OF(h->stale)] = h->node[n];
+            h->stale[h->stales++ % COUNT_OF(h->stale)] = h->node[n];
     assert_int_equal(tp_tape_rewind(h->mark[m]), TP_OK);
     h->nodes = h->marked_nodes[m];
     h->marks = m + 1;
@@ -261,7 +261,7 @@ static void test_long_history(void **state)
             rewind_some(&h);
         for (int k = 0; k < 40 && h.nodes > 0; k++)
             check_node(&h, draw(&h, h.nodes));
-        for (int k = 0; k < h.stales && k < (int)COUNT_OF(h.stale); k++)
+        for (size_t k = 0; k < h.stales && k < COUNT_OF(h.stale); k++)
             assert_false(tp_is_valid(h.stale[k]));
     }
     expect_ok(h.tape);

@@ -123,6 +123,17 @@ static void test_merging_survives_growth(void **state)
     assert_all_released(&m);
 }
 
+/* Among so many, some 18 pairs have the same 32 bits of hash: equal hashes alone make no equal nodes. */
+static void test_colliding_hashes_are_told_apart(void **state)
+{
+    enum { NODES = 400000 };
+    tp_tape *tape = tp_tape_create(NULL);
+    (void)state;
+    for (int k = 0; k < NODES; k++)
+        assert_int_equal(tp_scalar(tape, sqrt(k)).id, k);
+    tp_tape_destroy(tape);
+}
+
 /* ---- Exact simplification --------------------------------------------------------------------------- */
 
 static void test_simplifications_of_arithmetic(void **state)
@@ -360,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_attributes_are_told_apart_by_bits),
         cmocka_unit_test(test_impure_ops_are_never_merged),
         cmocka_unit_test(test_merging_survives_growth),
+        cmocka_unit_test(test_colliding_hashes_are_told_apart),
         cmocka_unit_test(test_simplifications_of_arithmetic),
         cmocka_unit_test(test_simplifications_of_views),
         cmocka_unit_test(test_inexact_simplifications_are_not_done),
