@@ -45,11 +45,11 @@ extern "C" {
 #endif
 
 /* What becomes of the elements' losses. */
-typedef enum tp_loss_reduction {
+typedef enum tp_reduction {
     TP_MEAN = 0, /* a 0-d tensor; see "What a mean divides by" */
     TP_SUM,      /* a 0-d tensor */
     TP_NONE      /* one number per element or row */
-} tp_loss_reduction;
+} tp_reduction;
 
 /* An optional number: {true, 0}. */
 typedef struct tp_optional_int {
@@ -61,12 +61,12 @@ typedef struct tp_optional_int {
 
 /* Reduces the elements' losses `r` (f32 or f64, any shape) as every loss here does: with the rules above for weights,
  * what a mean divides by, and empty means.  `weight` is optional ((tp_tensor){0}). */
-TP_API tp_tensor tp_loss_reduce(tp_tensor r, tp_tensor weight, tp_loss_reduction reduction);
+TP_API tp_tensor tp_loss_reduce(tp_tensor r, tp_tensor weight, tp_reduction reduction);
 
 /* ---- Regression ------------------------------------------------------------------------------------- */
 
 typedef struct tp_loss_options {
-    tp_loss_reduction reduction; /* default: mean */
+    tp_reduction reduction; /* default: mean */
     tp_tensor weight;            /* per element; see "Weights" */
     bool broadcast;              /* let prediction and target broadcast against each other */
 } tp_loss_options;
@@ -79,7 +79,7 @@ typedef struct tp_loss_options {
 TP_API tp_tensor tp_mse(tp_tensor prediction, tp_tensor target, const tp_loss_options *options);
 
 typedef struct tp_huber_options {
-    tp_loss_reduction reduction; /* default: mean */
+    tp_reduction reduction; /* default: mean */
     tp_tensor weight;            /* per element; see "Weights" */
     bool broadcast;              /* as in tp_loss_options */
     double delta;                /* default: 1 */
@@ -98,7 +98,7 @@ TP_API tp_tensor tp_huber(tp_tensor prediction, tp_tensor target, const tp_huber
 /* ---- Classification --------------------------------------------------------------------------------- */
 
 typedef struct tp_cross_entropy_options {
-    tp_loss_reduction reduction; /* default: mean */
+    tp_reduction reduction; /* default: mean */
     tp_tensor weight;            /* per row; see "Weights" */
     tp_tensor class_weight;      /* [C], one per class; default: 1 each */
     double label_smoothing;      /* in [0, 1] */

@@ -99,10 +99,10 @@ typedef union tp_partial {
     double f;
     int64_t i;
 } tp_partial;
-typedef struct tp_reduction {
+typedef struct tp_fold {
     tp_partial (*tile)(int64_t n, const void *x);
     tp_partial (*merge)(tp_partial a, tp_partial b);
-} tp_reduction;
+} tp_fold;
 
 /* Strides of a view, in elements: element (i0, i1, ...) of y is x_data[offset + sum i_d * stride[d]]. */
 typedef struct tp_strides {
@@ -161,7 +161,7 @@ typedef struct tp_op {
     /* By the operands' dtype; NULL where the op does not take it. */
     tp_map_kernel map[TP_DTYPE_COUNT];
     tp_source_kernel source[TP_DTYPE_COUNT];
-    const tp_reduction *reduce[TP_DTYPE_COUNT];
+    const tp_fold *reduce[TP_DTYPE_COUNT];
     tp_view_rule view;
     tp_call_kernel run;
     size_t (*scratch_size)(const tp_shape *x_shape, int n, const void *attr); /* NULL: none */
@@ -255,10 +255,10 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 
 /* ---- Reductions from one scalar expression ---------------------------------------------------------- */
 
-/* TP_REDUCTION(sum, -0.0, a + b) defines the fold of f32 and f64, in double; TP_REDUCTION_I32 that of i32, in int64_t.
- * `a` is the fold so far, `b` the next element or fold; a and b may swap and regroup as tp_reduction says.  Folding
- * the identity must change nothing, not even the sign of a zero.  Use with TP_REDUCTIONS(sum). */
-#define TP_REDUCTION_FOLD_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION)                                    \
+/* TP_FOLD(sum, -0.0, a + b) defines the fold of f32 and f64, in double; TP_FOLD_I32 that of i32, in int64_t.
+ * `a` is the fold so far, `b` the next element or fold; a and b may swap and regroup as tp_fold says.  Folding
+ * the identity must change nothing, not even the sign of a zero.  Use with TP_FOLDS(sum). */
+#define TP_FOLD_FUNCTIONS_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION)                                    \
     static tp_partial NAME##_tile(int64_t n_, const void *x_)                                                \
     {                                                                                                        \
         const TYPE *x = (const TYPE *)x_;                                                                    \
@@ -287,16 +287,16 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
         const WIDE a = p_.FIELD, b = q_.FIELD;                                                               \
         return (tp_partial){.FIELD = (EXPRESSION)};                                                          \
     }                                                                                                        \
-    static const tp_reduction NAME##_reduction = {NAME##_tile, NAME##_merge};
+    static const tp_fold NAME##_fold = {NAME##_tile, NAME##_merge};
 
-#define TP_REDUCTION(NAME, IDENTITY, EXPRESSION)                                                             \
-    TP_REDUCTION_FOLD_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \
-    TP_REDUCTION_FOLD_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION)
-#define TP_REDUCTION_I32(NAME, IDENTITY, EXPRESSION)                                                         \
-    TP_REDUCTION_FOLD_(NAME##_i32, int32_t, int64_t, i, IDENTITY, EXPRESSION)
-#define TP_REDUCTIONS(NAME) .reduce = {&NAME##_f32_reduction, &NAME##_f64_reduction}
-#define TP_REDUCTIONS_I32(NAME)                                                                              \
-    .reduce = {&NAME##_f32_reduction, &NAME##_f64_reduction, &NAME##_i32_reduction}
+#define TP_FOLD(NAME, IDENTITY, EXPRESSION)                                                             \
+    TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \
+    TP_FOLD_FUNCTIONS_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION)
+#define TP_FOLD_I32(NAME, IDENTITY, EXPRESSION)                                                         \
+    TP_FOLD_FUNCTIONS_(NAME##_i32, int32_t, int64_t, i, IDENTITY, EXPRESSION)
+#define TP_FOLDS(NAME) .reduce = {&NAME##_f32_fold, &NAME##_f64_fold}
+#define TP_FOLDS_I32(NAME)                                                                              \
+    .reduce = {&NAME##_f32_fold, &NAME##_f64_fold, &NAME##_i32_fold}
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,7 @@ TP_API tp_tensor tp_cast(tp_tensor x, tp_dtype dtype);
 
 /* Over all axes: a 0-d result.  ..._over: over the given axes (none given: x itself), which keepdims leaves in place
  * with size 1.  An axis named twice or out of range is TP_BAD_SHAPE.  f32 sums and products are accumulated in
- * double, in an order that does not depend on threads (tapir/op.h, tp_reduction). */
+ * double, in an order that does not depend on threads (tapir/op.h, tp_fold). */
 TP_API tp_tensor tp_sum(tp_tensor x); /* 0 for no elements; also i32 */
 TP_API tp_tensor tp_sum_over(tp_tensor x, tp_axes axes, bool keepdims);
 

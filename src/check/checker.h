@@ -2,7 +2,9 @@
  *
  *     scratch.c     the scratch tape: variables with values, the function recorded on it
  *     replay.c      recorded nodes, recorded again (on another tape, or with some kept fixed)
- *     objective.c   something to be differentiated there, its values along a curve, its derivative as recorded
+ *     objective.c   something to be differentiated there: its values, and its derivative as recorded
+ *     magnitude.c   how large the numbers are that it is computed with
+ *     curve.c       it along a line
  *     difference.c  the slope of a curve
  *     judge.c       derivative against slope, element by element
  *     fault.c       which op is wrong
@@ -105,8 +107,11 @@ typedef struct tp__replay {
  * False after storing an error on `to`. */
 bool tp__replay_node(const tp__replay *r, int32_t id);
 
-/* needed[id - low] for all ids low .. high that the tensors need. */
+/* needed[id] for all nodes that the tensors need. */
 void tp__mark_needed(const tp_tape *tape, const tp_tensor *tensor, int n, bool *needed);
+
+/* active[id], false before, for those that depend on a checked variable among the first, by floats all the way. */
+void tp__mark_active(const tp__scratch *s, int variables, bool *active);
 
 /* ---- Objective ------------------------------------------------------------------------------------- */
 
@@ -129,12 +134,13 @@ typedef struct tp__objective {
     int64_t total;       /* elements in all */
     tp_tensor *gradient; /* by variable; absent where it is not checked */
     tp_program *values, *slopes;
-    double *analytic;         /* the derivative as recorded, by element */
-    double *jitter;           /* its round-off */
-    double typical;           /* the largest finite |analytic| */
-    double magnitude;         /* the largest finite number among all values at the point */
-    double adjoint_magnitude; /* the same on the way to the derivative, but for the values themselves */
-    bool undefined;           /* a value of the parts is NaN at the point */
+    double *analytic;   /* the derivative as recorded, by element */
+    double *jitter;     /* its round-off */
+    double typical;     /* the largest finite |analytic| */
+    double sensitivity; /* the largest |adjoint of u| |u| of all numbers u that depend on the variables */
+    double
+        adjoint_magnitude; /* the largest number on the way to the derivative, but for the values themselves */
+    bool undefined;        /* a value of the parts is NaN at the point */
 } tp__objective;
 
 /* Order 1 from the recorded function; order 2 from the objective of order 1.  False: see scratch->status, except that
@@ -157,6 +163,22 @@ void tp__move_along(const tp__objective *o, const double *direction, double t);
 
 /* The variable of an element, and its number there. */
 int tp__variable_of(const tp__objective *o, int64_t *element);
+
+/* ---- Magnitudes ------------------------------------------------------------------------------------ */
+
+double tp__element(const void *data, tp_dtype dtype, int64_t i);
+
+/* Compiles and runs once; NULL after storing why not. */
+tp_program *tp__compile_and_run(tp__scratch *s, const tp_tensor *outputs, int n);
+
+/* Handles of all nodes that `roots` need and `pick` picks; *n their number.  NULL: out of memory. */
+tp_tensor *tp__list_needed(tp__scratch *s, const tp_tensor *roots, int root_count,
+                           bool (*pick)(const tp__node *), int *n);
+/* Fills o->adjoint_magnitude, from the nodes that derivative rules recorded on the way to the gradient. */
+bool tp__measure_adjoints(tp__objective *o, const tp_tensor *gradient, int n);
+
+/* Raises o->sensitivity by that of one part. */
+bool tp__measure_sensitivity(tp__objective *o, tp_tensor part, tp_tensor weight);
 
 /* ---- Judging --------------------------------------------------------------------------------------- */
 

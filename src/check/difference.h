@@ -18,7 +18,7 @@ typedef struct tp__curve {
     void *user;
     double scale;     /* a natural size of steps, > 0: the size of what is varied */
     double epsilon;   /* of the arithmetic: DBL_EPSILON or FLT_EPSILON */
-    double magnitude; /* the largest number met while f(0) was computed */
+    double magnitude; /* f(0) may be off by this times epsilon, since it was computed with larger numbers */
 } tp__curve;
 
 /* When an estimate is good enough to stop: the expected slope was met, and the error bar is small. */

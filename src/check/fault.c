@@ -62,19 +62,6 @@ static bool is_wrong(const tp__scratch *s, int32_t id, const bool *active, bool 
 
 /* ---- The walk -------------------------------------------------------------------------------------- */
 
-/* Those that depend on the checked variables, by floats all the way. */
-static void mark_active(const tp__scratch *s, bool *active)
-{
-    for (int k = 0; k <= s->n; k++)
-        if (s->x[k].checked)
-            active[s->x[k].leaf.id] = true;
-    for (int32_t id = 0; id < s->tape->count; id++) {
-        const tp__node *node = tp__node_at(s->tape, id);
-        for (int32_t k = 0; k < node->n && tp__is_float(node->dtype); k++)
-            active[id] = active[id] || active[node->input[k]];
-    }
-}
-
 /* The strong zero departs from the derivative on purpose, and tp_stop_gradient does by name. */
 static bool can_be_blamed(const tp__node *node, const bool *active)
 {
@@ -133,7 +120,7 @@ void tp__find_fault(tp__scratch *s, const tp_tensor *tensor, int n, bool second,
     if (needed == NULL || active == NULL || list == NULL)
         return;
     tp__mark_needed(s->tape, tensor, n, needed);
-    mark_active(s, active);
+    tp__mark_active(s, s->n + 1, active);
     for (int32_t id = 0; id < s->tape->count; id++)
         if (needed[id])
             list[listed++] = tp__handle(s->tape, id);

@@ -29,11 +29,11 @@ static double distance_to(const tp__slope *slope, double a)
 }
 
 /* Does this derivative, or anything within its error bar, matter for numbers of this size?  (A relative change of x
- * changes f by less than 1e-9 of the largest number.) */
+ * changes f by less than 4e-9 of what f is made of.) */
 static bool is_negligible(const tp__objective *o, const tp__slope *slope, double own, double scale)
 {
-    const double size = larger(o->magnitude, slope->rise);
-    return larger(own, slope->bar) * scale <= 0x1p22 * o->scratch->epsilon * size;
+    const double size = larger(o->sensitivity, slope->rise);
+    return larger(own, slope->bar) * scale <= 0x1p24 * o->scratch->epsilon * size;
 }
 
 /* *badness orders elements of one verdict: how many times the allowed error was made. */
@@ -53,8 +53,8 @@ static tp_verdict decide(const tp__objective *o, const tp__slope *slope, const t
     const double margin = slope->bar + t->slack + r * own;
     *badness = error > 0 ? error / margin : 0;
     if (!(error <= margin)) {
-        /* f may be rounded where that is not seen from outside, by as much as its largest number is. */
-        const double hidden = larger(slope->doubt, o->scratch->epsilon * o->magnitude / slope->step);
+        /* f may be rounded on the way, where it cannot be seen from outside. */
+        const double hidden = larger(slope->doubt, o->scratch->epsilon * o->sensitivity / slope->step);
         if (!o->undefined && !(error <= margin + hidden))
             return TP_CHECK_FAILED;
         return larger(error, slope->bar) <= r * t->typical ? TP_CHECK_PASSED : TP_CHECK_INCONCLUSIVE;
@@ -72,7 +72,7 @@ static double slack_of(const tp__objective *o, double jitter, double typical, do
 {
     const double r = o->scratch->settings->tolerance, epsilon = o->scratch->epsilon;
     return smaller(larger(4 * jitter, 32 * epsilon * o->adjoint_magnitude),
-                   larger(r * typical, 256 * epsilon * o->magnitude / scale));
+                   larger(r * typical, 256 * epsilon * o->sensitivity / scale));
 }
 
 static tp__goal goal_of(const tp__objective *o, const trial *t)

@@ -42,44 +42,10 @@ static bool differentiate_part(tp__objective *o, tp_tensor part, tp_tensor weigh
                 return tp__scratch_fail_with_tape(s);
             i++;
         }
-    return true;
+    return tp__measure_sensitivity(o, part, weight);
 }
 
 /* ---- Values ---------------------------------------------------------------------------------------- */
-
-static const tp_compile_options frozen = {.freeze_random = true};
-
-/* Compiles and runs once; NULL after storing why not. */
-static tp_program *compile_and_run(tp__scratch *s, const tp_tensor *outputs, int n)
-{
-    tp_program *program = tp_compile(outputs, n, &frozen);
-    if (program == NULL || tp_run(program) != TP_OK) {
-        tp__scratch_fail_with_tape(s);
-        tp_program_destroy(program);
-        return NULL;
-    }
-    return program;
-}
-
-/* Handles of all nodes that `roots` need and `pick` picks; *n their number. */
-static tp_tensor *list_needed(tp__scratch *s, const tp_tensor *roots, int root_count,
-                              bool (*pick)(const tp__node *), int *n)
-{
-    const int32_t count = s->tape->count;
-    bool *needed = tp__arena_take(&s->arena, (size_t)count * sizeof *needed);
-    tp_tensor *list = tp__arena_take(&s->arena, (size_t)count * sizeof *list);
-
-    *n = 0;
-    if (needed == NULL || list == NULL) {
-        tp__out_of_memory(s);
-        return NULL;
-    }
-    tp__mark_needed(s->tape, roots, root_count, needed);
-    for (int32_t id = 0; id < count; id++)
-        if (needed[id] && pick(tp__node_at(s->tape, id)))
-            list[(*n)++] = tp__handle(s->tape, id);
-    return list;
-}
 
 /* What the user stopped; a derivative rule that stops something is not excused. */
 static bool is_stopped(const tp__node *node)
@@ -92,13 +58,13 @@ static bool hold_stopped_fixed(tp__objective *o, const tp_tensor *parts)
 {
     tp__scratch *s = o->scratch;
     int n;
-    const tp_tensor *stopped = list_needed(s, parts, o->parts, is_stopped, &n);
+    const tp_tensor *stopped = tp__list_needed(s, parts, o->parts, is_stopped, &n);
 
     for (int k = 0; k < o->parts; k++)
         o->part[k].value = o->part[k].tensor;
     if (stopped == NULL || n == 0)
         return stopped != NULL;
-    tp_program *program = compile_and_run(s, stopped, n);
+    tp_program *program = tp__compile_and_run(s, stopped, n);
     tp_tensor *map = tp__arena_take(&s->arena, (size_t)s->tape->count * sizeof *map);
     if (program == NULL || map == NULL) {
         tp_program_destroy(program);
@@ -121,47 +87,6 @@ static bool hold_stopped_fixed(tp__objective *o, const tp_tensor *parts)
     return fine || tp__scratch_fail_with_tape(s);
 }
 
-static double element(const void *data, tp_dtype dtype, int64_t i)
-{
-    return dtype == TP_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
-}
-
-static bool is_number(const tp__node *node)
-{
-    return tp__is_float(node->dtype);
-}
-
-static bool is_adjoint(const tp__node *node)
-{
-    return tp__is_float(node->dtype) && node->origin >= 0;
-}
-
-/* The largest finite number on the way to `roots`, among the nodes picked. */
-static bool measure_magnitude(tp__scratch *s, const tp_tensor *roots, int root_count,
-                              bool (*pick)(const tp__node *), double *magnitude)
-{
-    int n;
-    const tp_tensor *all = list_needed(s, roots, root_count, pick, &n);
-
-    *magnitude = 0;
-    if (all == NULL || n == 0)
-        return all != NULL;
-    tp_program *program = compile_and_run(s, all, n);
-    if (program == NULL)
-        return false;
-    for (int k = 0; k < n; k++) {
-        const tp_dtype dtype = tp_dtype_of(all[k]);
-        const void *data = tp_program_output(program, k, dtype);
-        for (int64_t i = 0; i < tp_count_of(all[k]); i++) {
-            const double size = fabs(element(data, dtype, i));
-            if (isfinite(size) && size > *magnitude)
-                *magnitude = size;
-        }
-    }
-    tp_program_destroy(program);
-    return true;
-}
-
 static bool prepare_values(tp__objective *o)
 {
     tp__scratch *s = o->scratch;
@@ -171,11 +96,11 @@ static bool prepare_values(tp__objective *o)
         return tp__out_of_memory(s);
     for (int k = 0; k < o->parts; k++)
         values[k] = o->part[k].tensor;
-    if (!hold_stopped_fixed(o, values) || !measure_magnitude(s, values, o->parts, is_number, &o->magnitude))
+    if (!hold_stopped_fixed(o, values))
         return false;
     for (int k = 0; k < o->parts; k++)
         values[k] = o->part[k].value;
-    o->values = compile_and_run(s, values, o->parts);
+    o->values = tp__compile_and_run(s, values, o->parts);
     if (o->values == NULL)
         return false;
     for (int k = 0; k < o->parts; k++) {
@@ -187,7 +112,7 @@ static bool prepare_values(tp__objective *o)
         if (bytes > 0)
             memcpy(p->base, tp_program_output(o->values, k, p->dtype), bytes);
         for (int64_t i = 0; i < p->count; i++)
-            o->undefined = o->undefined || isnan(element(p->base, p->dtype, i));
+            o->undefined = o->undefined || isnan(tp__element(p->base, p->dtype, i));
     }
     return true;
 }
@@ -208,7 +133,7 @@ bool tp__objective_gradient(tp__objective *o, double *out)
         const tp_dtype dtype = tp_dtype_of(o->gradient[k]);
         const void *data = tp_program_output(o->slopes, output++, dtype);
         for (int64_t i = 0; i < x->count; i++)
-            out[x->first + i] = element(data, dtype, i);
+            out[x->first + i] = tp__element(data, dtype, i);
     }
     return true;
 }
@@ -258,13 +183,13 @@ static bool prepare_slopes(tp__objective *o)
             outputs[n++] = o->gradient[k];
     if (n == 0)
         return true;
-    o->slopes = tp_compile(outputs, n, &frozen);
+    o->slopes = tp_compile(outputs, n, &(tp_compile_options){.freeze_random = true});
     if (o->slopes == NULL || !tp__objective_gradient(o, o->analytic))
         return tp__scratch_fail_with_tape(s);
     for (int64_t i = 0; i < o->total; i++)
         if (isfinite(o->analytic[i]) && fabs(o->analytic[i]) > o->typical)
             o->typical = fabs(o->analytic[i]);
-    return measure_magnitude(s, outputs, n, is_adjoint, &o->adjoint_magnitude) && measure_jitter(o);
+    return tp__measure_adjoints(o, outputs, n) && measure_jitter(o);
 }
 
 /* ---- Making ---------------------------------------------------------------------------------------- */
@@ -362,111 +287,4 @@ int tp__variable_of(const tp__objective *o, int64_t *i)
         }
     }
     return -1;
-}
-
-/* ---- Curves ---------------------------------------------------------------------------------------- */
-
-typedef struct probe {
-    tp__objective *o;
-    tp__variable *x; /* one element; or */
-    int64_t i;
-    const double *direction; /* many */
-    int64_t first, last;
-} probe;
-
-/* Adds up what differs from the point, with the error of the sum compensated (Neumaier, ZAMM 54, 1974). */
-static void add_up(const tp__objective *o, tp__sample *s)
-{
-    double sum = 0, lost = 0;
-
-    s->f = s->size = s->base = 0;
-    for (int p = 0; p < o->parts; p++) {
-        const tp__part *part = &o->part[p];
-        const size_t size = tp_dtype_size(part->dtype);
-        const char *now = tp_program_output(o->values, p, part->dtype), *base = part->base;
-        for (int64_t i = 0; i < part->count; i++) {
-            if (memcmp(now + (size_t)i * size, base + (size_t)i * size, size) == 0)
-                continue;
-            const double w = part->weight != NULL ? part->weight[i] : 1;
-            const double y = element(now, part->dtype, i), y0 = element(base, part->dtype, i);
-            const double term = w * (y - y0), total = sum + term;
-            lost += fabs(sum) >= fabs(term) ? (sum - total) + term : (term - total) + sum;
-            sum = total;
-            s->size += fabs(w * y);
-            s->base += fabs(w * y0);
-        }
-    }
-    s->f = sum + lost;
-    if (o->undefined && s->size == 0) /* a NaN may hide any change */
-        s->f = NAN;
-}
-
-static bool sample_at(void *user, double t, tp__sample *s)
-{
-    const probe *p = user;
-    const tp__objective *o = p->o;
-    tp__scratch *scratch = o->scratch;
-
-    s->t = t;
-    if (p->x != NULL)
-        s->t = tp__move(scratch, p->x, p->i, t);
-    for (int k = 0; k < o->variables && p->direction != NULL; k++) {
-        const tp__variable *x = &scratch->x[k];
-        for (int64_t i = 0; x->checked && i < x->count; i++)
-            if (x->first + i >= p->first && x->first + i < p->last)
-                tp__move(scratch, x, i, t * p->direction[x->first + i]);
-    }
-    const tp_status status = tp_run(o->values);
-    if (status == TP_OUT_OF_MEMORY)
-        return tp__out_of_memory(scratch);
-    if (status == TP_OK) {
-        add_up(o, s);
-    } else { /* an op refuses these operands: they are outside its domain */
-        *s = (tp__sample){.t = s->t, .f = NAN};
-        tp_tape_clear_error(scratch->tape);
-    }
-    return true;
-}
-
-bool tp__slope_of_element(tp__objective *o, int x, int64_t i, tp__goal goal, tp__slope *slope)
-{
-    tp__scratch *s = o->scratch;
-    tp__variable *v = &s->x[x];
-    probe p = {.o = o, .x = v, .i = i};
-    const double size = fabs(v->point[i]);
-    const tp__curve curve = {
-        .sample = sample_at,
-        .user = &p,
-        .scale = isfinite(size) && size > 0 ? size : v->scale,
-        .epsilon = s->epsilon,
-        .magnitude = o->magnitude,
-    };
-    const bool fine = tp__slope_at_zero(&curve, goal, slope);
-    tp__move(s, v, i, 0);
-    return fine;
-}
-
-bool tp__slope_along(tp__objective *o, const double *direction, int64_t first, int64_t last, tp__goal goal,
-                     tp__slope *slope)
-{
-    probe p = {.o = o, .direction = direction, .first = first, .last = last};
-    const tp__curve curve = {
-        .sample = sample_at,
-        .user = &p,
-        .scale = 1,
-        .epsilon = o->scratch->epsilon,
-        .magnitude = o->magnitude,
-    };
-    const bool fine = tp__slope_at_zero(&curve, goal, slope);
-    tp__move_along(o, NULL, 0);
-    return fine;
-}
-
-void tp__move_along(const tp__objective *o, const double *direction, double t)
-{
-    for (int k = 0; k < o->variables; k++) {
-        const tp__variable *x = &o->scratch->x[k];
-        for (int64_t i = 0; x->checked && i < x->count; i++)
-            tp__move(o->scratch, x, i, direction != NULL ? t * direction[x->first + i] : 0);
-    }
 }

@@ -15,6 +15,18 @@ void tp__mark_needed(const tp_tape *tape, const tp_tensor *tensor, int n, bool *
     }
 }
 
+void tp__mark_active(const tp__scratch *s, int variables, bool *active)
+{
+    for (int k = 0; k < variables; k++)
+        if (s->x[k].checked)
+            active[s->x[k].leaf.id] = true;
+    for (int32_t id = 0; id < s->tape->count; id++) {
+        const tp__node *node = tp__node_at(s->tape, id);
+        for (int32_t k = 0; k < node->n && tp__is_float(node->dtype); k++)
+            active[id] = active[id] || active[node->input[k]];
+    }
+}
+
 /* ---- Scopes and places ----------------------------------------------------------------------------- */
 
 static void open_path(tp_tape *tape, const tp__scope *scope)

@@ -58,7 +58,7 @@ static tp_tensor ratio_or_zero(tp_tensor a, tp_tensor b)
     return tp_where(empty, zero, tp_div(a, tp_where(empty, one, b)));
 }
 
-static bool check_reduction(tp_tensor r, tp_tensor weight, tp_loss_reduction reduction)
+static bool check_reduction(tp_tensor r, tp_tensor weight, tp_reduction reduction)
 {
     const tp_shape shape = tp_shape_of(r), w = tp_shape_of(weight);
     tp_shape joint;
@@ -77,7 +77,7 @@ static bool check_reduction(tp_tensor r, tp_tensor weight, tp_loss_reduction red
     return true;
 }
 
-tp_tensor tp__loss_reduce(tp_tensor r, tp_tensor weight, tp_tensor mass, tp_loss_reduction reduction)
+tp_tensor tp__loss_reduce(tp_tensor r, tp_tensor weight, tp_tensor mass, tp_reduction reduction)
 {
     const tp_shape shape = tp_shape_of(r);
 
@@ -98,7 +98,7 @@ tp_tensor tp__loss_reduce(tp_tensor r, tp_tensor weight, tp_tensor mass, tp_loss
     return ratio_or_zero(tp_sum(r), tp_sum(tp_expand(mass, shape)));
 }
 
-static tp_tensor checked_reduce(tp_tensor r, tp_tensor weight, tp_loss_reduction reduction)
+static tp_tensor checked_reduce(tp_tensor r, tp_tensor weight, tp_reduction reduction)
 {
     const tp_tensor at = tp__loss_at(r, weight);
     const tp_dtype dtype = tp_dtype_of(r);
@@ -110,7 +110,7 @@ static tp_tensor checked_reduce(tp_tensor r, tp_tensor weight, tp_loss_reduction
     return tp__loss_reduce(r, weight, (tp_tensor){0}, reduction);
 }
 
-tp_tensor tp_loss_reduce(tp_tensor r, tp_tensor weight, tp_loss_reduction reduction)
+tp_tensor tp_loss_reduce(tp_tensor r, tp_tensor weight, tp_reduction reduction)
 {
     tp_tape *tape = tp__loss_at(r, weight).tape;
 

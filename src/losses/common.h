@@ -21,7 +21,7 @@ bool tp__loss_operand(tp_tensor at, tp_tensor x, const char *name);
 bool tp__loss_option(tp_tensor at, tp_tensor *x, const char *name, tp_dtype dtype);
 
 /* tp_loss_reduce, and the mean counts element i as weight[i] mass[i].  Both are optional; r contains mass already. */
-tp_tensor tp__loss_reduce(tp_tensor r, tp_tensor weight, tp_tensor mass, tp_loss_reduction reduction);
+tp_tensor tp__loss_reduce(tp_tensor r, tp_tensor weight, tp_tensor mass, tp_reduction reduction);
 
 /* factor * x, but 0 where the factor is 0, whatever x is. */
 tp_tensor tp__loss_weighted(tp_tensor factor, tp_tensor x);

@@ -61,8 +61,8 @@ static tp_tensor reduce_all(const tp_op *op, tp_tensor x)
 
 /* ---- sum ------------------------------------------------------------------------------------------- */
 
-TP_REDUCTION(sum, -0.0, a + b) /* -0: adding it changes nothing, not even a zero's sign */
-TP_REDUCTION_I32(sum, 0, a + b)
+TP_FOLD(sum, -0.0, a + b) /* -0: adding it changes nothing, not even a zero's sign */
+TP_FOLD_I32(sum, 0, a + b)
 
 static void sum_vjp(const tp_vjp *d)
 {
@@ -78,7 +78,7 @@ static const tp_op sum = {
     .infer = reduce_infer,
     .vjp = sum_vjp,
     .simplify = reduce_simplify,
-    TP_REDUCTIONS_I32(sum),
+    TP_FOLDS_I32(sum),
 };
 
 tp_tensor tp_sum(tp_tensor x)
@@ -115,7 +115,7 @@ tp_tensor tp_sum_to(tp_tensor x, tp_shape shape)
 
 /* ---- prod ------------------------------------------------------------------------------------------ */
 
-TP_REDUCTION(prod, 1.0, a *b)
+TP_FOLD(prod, 1.0, a *b)
 static int64_t saturating_product(int64_t a, int64_t b)
 {
     /* Beyond i32 the run fails anyway; a zero factor later must still make it 0. */
@@ -124,7 +124,7 @@ static int64_t saturating_product(int64_t a, int64_t b)
         return (a < 0) == (b < 0) ? limit : -limit;
     return a * b;
 }
-TP_REDUCTION_I32(prod, 1, saturating_product(a, b))
+TP_FOLD_I32(prod, 1, saturating_product(a, b))
 
 /* The gradient of the product along the last axis of x, of size n: the product as a tree of ordinary multiplications that
  * pairs the halves, and back.  No division, so exact with zeros among the factors, and differentiable at any order.  It
@@ -186,7 +186,7 @@ static const tp_op prod = {
     .infer = reduce_infer,
     .vjp = prod_vjp,
     .simplify = reduce_simplify,
-    TP_REDUCTIONS_I32(prod),
+    TP_FOLDS_I32(prod),
 };
 
 tp_tensor tp_prod(tp_tensor x)
@@ -201,10 +201,10 @@ tp_tensor tp_prod_over(tp_tensor x, tp_axes axes, bool keepdims)
 
 /* ---- max, min -------------------------------------------------------------------------------------- */
 
-TP_REDUCTION(max, -HUGE_VAL, a > b || a != a ? a : b)
-TP_REDUCTION_I32(max, INT64_MIN, a > b ? a : b)
-TP_REDUCTION(min, HUGE_VAL, a < b || a != a ? a : b)
-TP_REDUCTION_I32(min, INT64_MAX, a < b ? a : b)
+TP_FOLD(max, -HUGE_VAL, a > b || a != a ? a : b)
+TP_FOLD_I32(max, INT64_MIN, a > b ? a : b)
+TP_FOLD(min, HUGE_VAL, a < b || a != a ? a : b)
+TP_FOLD_I32(min, INT64_MAX, a < b ? a : b)
 
 /* Elements that tie share the adjoint evenly. */
 static void extremum_vjp(const tp_vjp *d)
@@ -224,7 +224,7 @@ static const tp_op max = {
     .infer = nonempty_infer,
     .vjp = extremum_vjp,
     .simplify = reduce_simplify,
-    TP_REDUCTIONS_I32(max),
+    TP_FOLDS_I32(max),
 };
 
 static const tp_op min = {
@@ -236,7 +236,7 @@ static const tp_op min = {
     .infer = nonempty_infer,
     .vjp = extremum_vjp,
     .simplify = reduce_simplify,
-    TP_REDUCTIONS_I32(min),
+    TP_FOLDS_I32(min),
 };
 
 tp_tensor tp_max(tp_tensor x)

@@ -2,7 +2,7 @@
  *
  * The oracle of the tests, and the debugging mode: with check_finite it looks at every value it stores.  It fixes
  * what any other executor must reproduce to the bit, above all the order in which reductions fold (tapir/op.h,
- * tp_reduction).
+ * tp_fold).
  */
 #include <math.h>
 
@@ -84,7 +84,7 @@ static void split_axes(const tp_shape *x, const tp_shape *y, tp_shape *shape, tp
 }
 
 /* Pairwise over tiles: `level[k]` holds the fold of 2^k tiles, as the digits of a binary counter. */
-static tp_partial fold_tiles(const tp_reduction *reduction, const tp_program *program, const tp__step *x,
+static tp_partial fold_tiles(const tp_fold *reduction, const tp_program *program, const tp__step *x,
                              const tp_shape *shape, const tp_strides *strides, int64_t start, int64_t n)
 {
     const size_t size = tp_dtype_size(x->dtype);
@@ -130,7 +130,7 @@ static bool store_partial(const tp__step *step, int64_t i, tp_partial p)
 static tp_status run_reduce(tp_program *program, const tp__step *step)
 {
     const tp__step *x = &program->step[step->input[0]];
-    const tp_reduction *reduction = step->op->reduce[x->dtype];
+    const tp_fold *reduction = step->op->reduce[x->dtype];
     tp_shape shape;
     tp_strides strides;
     int64_t reduced;

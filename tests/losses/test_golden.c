@@ -98,7 +98,7 @@ static tp_tensor input(running *r, const char *name)
     return x;
 }
 
-static tp_loss_reduction reduction_of(const golden_case *c)
+static tp_reduction reduction_of(const golden_case *c)
 {
     return golden_is(c, "reduction", "mean") ? TP_MEAN : golden_is(c, "reduction", "sum") ? TP_SUM : TP_NONE;
 }
@@ -110,7 +110,7 @@ static tp_tensor regression(running *r)
     const bool is_huber = strcmp(r->c->op, "huber") == 0;
     const tp_tensor prediction = input(r, "pred"), target = input(r, "target");
     const bool broadcast = !tp_shape_equal(tp_shape_of(prediction), tp_shape_of(target));
-    const tp_loss_reduction reduction = reduction_of(r->c);
+    const tp_reduction reduction = reduction_of(r->c);
 
     if (broadcast) { /* only when asked for */
         tp_mse(prediction, target, NULL);

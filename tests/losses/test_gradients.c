@@ -11,7 +11,7 @@ static const float narrow_prediction[6] = {0.5f, -2, 3, 0.125f, 7, -0.25f};
 static const float narrow_target[6] = {0, 1, 3.25f, 0.5f, -4, -0.75f};
 
 typedef struct choice {
-    tp_loss_reduction reduction;
+    tp_reduction reduction;
     bool huber, weighted, broadcast;
     /* cross_entropy */
     bool class_weighted, ignores;
@@ -58,7 +58,7 @@ static void regression_losses(void **state)
 {
     (void)state;
     for (int k = 0; k < 12; k++) {
-        choice c = {.reduction = (tp_loss_reduction)(k % 3), .huber = k / 3 % 2 == 1, .weighted = k >= 6};
+        choice c = {.reduction = (tp_reduction)(k % 3), .huber = k / 3 % 2 == 1, .weighted = k >= 6};
         tp_tape *tape = tp_tape_create(NULL);
         const tp_tensor x[3] = {
             tp_parameter(tape, TP_F64, TP_SHAPE(2, 3), prediction_values),
@@ -128,7 +128,7 @@ static void cross_entropy_of(tp_dtype dtype, bool indices)
     }
     for (int k = 0; k < 24; k++) {
         choice c = {
-            .reduction = (tp_loss_reduction)(k % 3),
+            .reduction = (tp_reduction)(k % 3),
             .weighted = k / 3 % 2 == 1,
             .class_weighted = k / 6 % 2 == 1,
             .label_smoothing = k >= 12 ? 0.1 : 0,

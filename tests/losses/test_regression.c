@@ -6,15 +6,15 @@
 static const double prediction_values[6] = {0.5, -2, 3, 1e-3, 7, -0.25};
 static const double target_values[6] = {0, 1, 3, 0.5, -4, -0.75};
 
-typedef tp_tensor loss_function(tp_tensor prediction, tp_tensor target, tp_loss_reduction reduction,
+typedef tp_tensor loss_function(tp_tensor prediction, tp_tensor target, tp_reduction reduction,
                                 tp_tensor weight);
 
-static tp_tensor mse(tp_tensor prediction, tp_tensor target, tp_loss_reduction reduction, tp_tensor weight)
+static tp_tensor mse(tp_tensor prediction, tp_tensor target, tp_reduction reduction, tp_tensor weight)
 {
     return tp_mse(prediction, target, &(tp_loss_options){.reduction = reduction, .weight = weight});
 }
 
-static tp_tensor huber(tp_tensor prediction, tp_tensor target, tp_loss_reduction reduction, tp_tensor weight)
+static tp_tensor huber(tp_tensor prediction, tp_tensor target, tp_reduction reduction, tp_tensor weight)
 {
     return tp_huber(prediction, target,
                     &(tp_huber_options){.reduction = reduction, .weight = weight, .delta = 0.75});
@@ -92,7 +92,7 @@ static void no_elements(void **state)
         double gradient[3];
         for (int weighted = 0; weighted < 2; weighted++)
             for (int reduction = TP_MEAN; reduction <= TP_SUM; reduction++) {
-                const tp_tensor loss = f->loss(tp_matmul(x, w), t, (tp_loss_reduction)reduction,
+                const tp_tensor loss = f->loss(tp_matmul(x, w), t, (tp_reduction)reduction,
                                                weighted ? weight : (tp_tensor){0});
                 const double value = gradient_of(loss, w, gradient, 3);
                 assert_true(value == 0 && !signbit(value));
@@ -431,7 +431,7 @@ static void errors(void **state)
                  "mse: the weight is f64[4,1], which does not broadcast to the loss's shape f64[4]");
     ASSERT_ERROR(tp_mse(row, row, &(tp_loss_options){.weight = foreign}), TP_BAD_HANDLE,
                  "mse: the weight belongs to another tape");
-    ASSERT_ERROR(tp_mse(row, row, &(tp_loss_options){.reduction = (tp_loss_reduction)7}), TP_BAD_ARGUMENT,
+    ASSERT_ERROR(tp_mse(row, row, &(tp_loss_options){.reduction = (tp_reduction)7}), TP_BAD_ARGUMENT,
                  "mse: the reduction must be TP_MEAN, TP_SUM or TP_NONE, not 7");
     ASSERT_ERROR(tp_huber(row, row, &(tp_huber_options){.delta = -1}), TP_BAD_ARGUMENT,
                  "huber: delta must be positive, not -1");

@@ -1,4 +1,4 @@
-/* test_reduction_order.c -- the order in which reductions fold, as tapir/op.h documents it (tp_reduction), written a
+/* test_reduction_order.c -- the order in which reductions fold, as tapir/op.h documents it (tp_fold), written a
  * second time and compared bit for bit; sums over every set of axes; the accuracy that the order buys.
  */
 #include <setjmp.h>

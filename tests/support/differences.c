@@ -23,6 +23,7 @@ static void read_point(const differences *d, point *p)
 {
     p->count = 0;
     for (int k = 0; k < d->n; k++) {
+        assert_in_range((uintmax_t)(p->count + tp_count_of(d->leaf[k])), 0, VALUES_MAX);
         get_values(d->leaf[k], p->x + p->count);
         p->count += tp_count_of(d->leaf[k]);
     }
@@ -128,6 +129,7 @@ void check_first_order(const differences *d)
     static double recorded[VALUES_MAX], measured[VALUES_MAX], direction[VALUES_MAX];
     tp_tensor gradient[DIFFERENCES_MAX_LEAVES];
 
+    read_point(d, &at);
     record_gradient(d, gradient);
     tp_program *with_gradient = compile_all(gradient, d->n);
     run_ok(with_gradient);
@@ -135,7 +137,6 @@ void check_first_order(const differences *d)
     tp_program_destroy(with_gradient);
 
     tp_program *program = compile_all(&d->loss, 1);
-    read_point(d, &at);
     memset(direction, 0, sizeof direction);
     for (int64_t i = 0; i < at.count; i++) {
         direction[i] = 1;
@@ -153,6 +154,7 @@ static void first_order_in_direction(const differences *d, double step, double *
     static double values[VALUES_MAX], direction[VALUES_MAX];
     tp_tensor gradient[DIFFERENCES_MAX_LEAVES];
 
+    read_point(d, &at);
     record_gradient(d, gradient);
     tp_program *with_gradient = compile_all(gradient, d->n);
     run_ok(with_gradient);
@@ -160,7 +162,6 @@ static void first_order_in_direction(const differences *d, double step, double *
     tp_program_destroy(with_gradient);
 
     tp_program *program = compile_all(&d->loss, 1);
-    read_point(d, &at);
     random_direction(d, at.count, direction);
     change_along(d, program, &d->loss, 1, 1, &at, direction, step, measured);
     tp_program_destroy(program);

@@ -199,7 +199,7 @@ static tp_partial no_tile(int64_t n, const void *x)
     return (tp_partial){0};
 }
 
-static const tp_reduction no_reduction = {.tile = no_tile};
+static const tp_fold no_reduction = {.tile = no_tile};
 
 static void user_reduction_of_another_shape(fixture *f)
 {
