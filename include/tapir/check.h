@@ -18,23 +18,28 @@
  *    with the choice of steps and the error estimate of Ridders, Advances in Engineering Software 4, 1982).  Steps
  *    start relative to |x| and at absolute sizes, from very large to very small, and the estimate with the smallest
  *    error bar wins, among estimates that contradict each other the one from smaller steps.
- *  - The error bar is the last change of the extrapolation (truncation), plus the round-off of f carried through it.
- *    The round-off is at least that of the numbers f was added up from; where it matters it is measured, by the
- *    differences of f at very close points (More and Wild, SIAM J. Sci. Comput. 33, 2011).
+ *  - The error bar is twice the last change of the extrapolation (truncation), plus the round-off of f carried
+ *    through it.  The round-off is at least that of the numbers f was added up from; where it matters it is measured,
+ *    by f at very close points (in the spirit of More and Wild, SIAM J. Sci. Comput. 33, 2011).  Differences that do
+ *    not converge as h goes to 0 give no estimate.
  *  - Left and right slopes are extrapolated in the same way from one-sided differences.  Where they differ by more
  *    than their error bars there is a kink, and every value between them is right.  Where f is NaN or infinite on
- *    one side, only the other counts.
+ *    one side, only the other counts.  Where f jumps, the slopes are those beside the jump.
  *
  * What is judged.  With analytic derivative a, slopes low <= high (equal where smooth), error bar b, and
  * tolerance r, an element
  *
  *     fails            when a is NaN, or further from [low, high] than b + r max(|a|, |low|, |high|): also a small
- *                      element in the company of large ones must be right in itself.  (A little is added for the
- *                      round-off of a, measured by moving x by one unit in the last place; no more than r times the
- *                      largest element.)
- *     passes           when it does not fail, and b <= r max(|a|, |low|, |high|, largest |a| of all elements):
- *                      precise enough to tell.  Or when a and the slope are both zero to round-off.
- *     is inconclusive  otherwise: f is too noisy, not finite around x, or has a jump or an infinite slope there.
+ *                      element in the company of large ones must be right in itself.
+ *     passes           when it does not fail, and the estimate is precise enough to tell right from wrong:
+ *                      b <= max(r, 1e-3) max(|a|, |low|, |high|), or b <= r times the largest |a| of all elements.
+ *                      Or when it does not matter: a relative change of x changes f, by a or by b, less than 4e-9 of
+ *                      the numbers that f is computed from.
+ *     is inconclusive  otherwise: f is too noisy, not finite around x, or has an infinite slope there.
+ *
+ * Two kinds of rounding are forgiven besides: that of a, as measured by moving x by one unit in the last place (at
+ * most r times the largest element); and that of numbers on the way to f, times their adjoints, divided by the smallest
+ * step.  What would fail but for the latter is inconclusive.
  *
  * The verdict is "failed" if an element failed, else "inconclusive" if one was inconclusive, else "passed".
  *
@@ -142,7 +147,8 @@ TP_API bool tp_check_recorded(tp_tensor loss, const tp_tensor *wrt, int n, const
  *  - they agree with finite differences, by sign, size and position; and so does the rule of the rule by operands
  *    and adjoint, unless it has none: that is no fault, and report->second tells;
  *  - equal calls of the kernel write the same bits, and every element;
- *  - the f32 kernel agrees with the f64 one to the rounding of f32, where the op has both.
+ *  - the f32 kernel agrees with the f64 one, where the op has both: within 64 units of f32's last place (of the element
+ *    for a map, of the largest element otherwise), and 16 times what rounding the operands to f32 changes.
  *
  * `attr` as for tp_record.  options->wrt picks operands; options->second is taken as set. */
 TP_API bool tp_op_verify(const tp_op *op, const tp_tensor *x, int n, const void *attr,

@@ -81,7 +81,7 @@ double tp__random(tp__scratch *s);                  /* in [0, 1) */
 double tp__random_sign(tp__scratch *s);
 
 /* Writes x = point[i] + t into the leaf; returns the step really made. */
-double tp__move(const tp__scratch *s, const tp__variable *x, int64_t i, double t);
+double tp__move(const tp__variable *x, int64_t i, double t);
 
 static inline bool tp__is_float(tp_dtype dtype)
 {
@@ -138,9 +138,8 @@ typedef struct tp__objective {
     double *jitter;     /* its round-off */
     double typical;     /* the largest finite |analytic| */
     double sensitivity; /* the largest |adjoint of u| |u| of all numbers u that depend on the variables */
-    double
-        adjoint_magnitude; /* the largest number on the way to the derivative, but for the values themselves */
-    bool undefined;        /* a value of the parts is NaN at the point */
+    double adjoint_magnitude; /* the largest |adjoint of u| */
+    bool undefined;           /* a value of the parts is NaN at the point */
 } tp__objective;
 
 /* Order 1 from the recorded function; order 2 from the objective of order 1.  False: see scratch->status, except that
@@ -174,10 +173,7 @@ tp_program *tp__compile_and_run(tp__scratch *s, const tp_tensor *outputs, int n)
 /* Handles of all nodes that `roots` need and `pick` picks; *n their number.  NULL: out of memory. */
 tp_tensor *tp__list_needed(tp__scratch *s, const tp_tensor *roots, int root_count,
                            bool (*pick)(const tp__node *), int *n);
-/* Fills o->adjoint_magnitude, from the nodes that derivative rules recorded on the way to the gradient. */
-bool tp__measure_adjoints(tp__objective *o, const tp_tensor *gradient, int n);
-
-/* Raises o->sensitivity by that of one part. */
+/* Raises o->sensitivity and o->adjoint_magnitude to those of one part. */
 bool tp__measure_sensitivity(tp__objective *o, tp_tensor part, tp_tensor weight);
 
 /* ---- Judging --------------------------------------------------------------------------------------- */

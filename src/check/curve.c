@@ -46,12 +46,12 @@ static bool sample_at(void *user, double t, tp__sample *s)
 
     s->t = t;
     if (p->x != NULL)
-        s->t = tp__move(scratch, p->x, p->i, t);
+        s->t = tp__move(p->x, p->i, t);
     for (int k = 0; k < o->variables && p->direction != NULL; k++) {
         const tp__variable *x = &scratch->x[k];
         for (int64_t i = 0; x->checked && i < x->count; i++)
             if (x->first + i >= p->first && x->first + i < p->last)
-                tp__move(scratch, x, i, t * p->direction[x->first + i]);
+                tp__move(x, i, t * p->direction[x->first + i]);
     }
     const tp_status status = tp_run(o->values);
     if (status == TP_OUT_OF_MEMORY)
@@ -79,7 +79,7 @@ bool tp__slope_of_element(tp__objective *o, int x, int64_t i, tp__goal goal, tp_
         .magnitude = o->sensitivity,
     };
     const bool fine = tp__slope_at_zero(&curve, goal, slope);
-    tp__move(s, v, i, 0);
+    tp__move(v, i, 0);
     return fine;
 }
 
@@ -104,6 +104,6 @@ void tp__move_along(const tp__objective *o, const double *direction, double t)
     for (int k = 0; k < o->variables; k++) {
         const tp__variable *x = &o->scratch->x[k];
         for (int64_t i = 0; x->checked && i < x->count; i++)
-            tp__move(o->scratch, x, i, direction != NULL ? t * direction[x->first + i] : 0);
+            tp__move(x, i, direction != NULL ? t * direction[x->first + i] : 0);
     }
 }

@@ -66,13 +66,14 @@ static tp_verdict decide(const tp__objective *o, const tp__slope *slope, const t
     return TP_CHECK_INCONCLUSIVE;
 }
 
-/* The round-off of a derivative: as measured by moving x by its last bit, or that of the largest adjoint.  No more
- * than belongs to such numbers: where the derivative jumps it moves by anything, and a rule may compute with anything. */
+/* The round-off of a derivative: as measured by moving x by its last bit, and at least that of the adjoints.  No more
+ * than belongs to such numbers: where the derivative jumps it moves by anything. */
 static double slack_of(const tp__objective *o, double jitter, double typical, double scale)
 {
     const double r = o->scratch->settings->tolerance, epsilon = o->scratch->epsilon;
-    return smaller(larger(4 * jitter, 32 * epsilon * o->adjoint_magnitude),
-                   larger(r * typical, 256 * epsilon * o->sensitivity / scale));
+    const double most = 256 * epsilon * o->sensitivity / scale;
+    return larger(smaller(4 * jitter, larger(r * typical, most)),
+                  smaller(32 * epsilon * o->adjoint_magnitude, most));
 }
 
 static tp__goal goal_of(const tp__objective *o, const trial *t)

@@ -53,32 +53,6 @@ static bool is_number(const tp__node *node)
     return tp__is_float(node->dtype);
 }
 
-static bool is_adjoint(const tp__node *node)
-{
-    return tp__is_float(node->dtype) && node->origin >= 0;
-}
-
-bool tp__measure_adjoints(tp__objective *o, const tp_tensor *gradient, int n)
-{
-    tp__scratch *s = o->scratch;
-    int listed;
-    const tp_tensor *list = tp__list_needed(s, gradient, n, is_adjoint, &listed);
-
-    if (list == NULL || listed == 0)
-        return list != NULL;
-    tp_program *program = tp__compile_and_run(s, list, listed);
-    if (program == NULL)
-        return false;
-    for (int k = 0; k < listed; k++) {
-        const tp_dtype dtype = tp_dtype_of(list[k]);
-        const void *data = tp_program_output(program, k, dtype);
-        for (int64_t i = 0; i < tp_count_of(list[k]); i++)
-            raise_to(&o->adjoint_magnitude, tp__element(data, dtype, i));
-    }
-    tp_program_destroy(program);
-    return true;
-}
-
 /* The adjoints of nodes[0..n), which the rules that were needed before yield without any other; false: some rule would
  * not. */
 static bool record_adjoints(tp_tensor part, tp_tensor weight, const tp_tensor *nodes, int n,
@@ -121,8 +95,11 @@ bool tp__measure_sensitivity(tp__objective *o, tp_tensor part, tp_tensor weight)
         const tp_dtype dtype = tp_dtype_of(both[k]);
         const void *value = tp_program_output(program, k, dtype);
         const void *adjoint = tp_program_output(program, listed + k, dtype);
-        for (int64_t i = 0; i < tp_count_of(both[k]); i++)
-            raise_to(&o->sensitivity, tp__element(value, dtype, i) * tp__element(adjoint, dtype, i));
+        for (int64_t i = 0; i < tp_count_of(both[k]); i++) {
+            const double a = tp__element(adjoint, dtype, i);
+            raise_to(&o->adjoint_magnitude, a);
+            raise_to(&o->sensitivity, a * tp__element(value, dtype, i));
+        }
     }
     tp_program_destroy(program);
     return true;

@@ -189,7 +189,7 @@ static bool prepare_slopes(tp__objective *o)
     for (int64_t i = 0; i < o->total; i++)
         if (isfinite(o->analytic[i]) && fabs(o->analytic[i]) > o->typical)
             o->typical = fabs(o->analytic[i]);
-    return tp__measure_adjoints(o, outputs, n) && measure_jitter(o);
+    return measure_jitter(o);
 }
 
 /* ---- Making ---------------------------------------------------------------------------------------- */

@@ -72,7 +72,7 @@ static bool attach(tp__scratch *s, tp__variable *x)
     if (x->live == NULL)
         return tp__scratch_fail_with_tape(s);
     for (int64_t i = 0; i < x->count; i++) {
-        tp__move(s, x, i, 0);
+        tp__move(x, i, 0);
         if (isfinite(x->point[i])) {
             sum += fabs(x->point[i]);
             finite++;
@@ -147,11 +147,10 @@ static bool copy_variable(tp__scratch *s, tp_tensor from, int k)
     return attach(s, x);
 }
 
-double tp__move(const tp__scratch *s, const tp__variable *x, int64_t i, double t)
+double tp__move(const tp__variable *x, int64_t i, double t)
 {
     const double to = x->point[i] + t;
     if (tp_dtype_of(x->leaf) == TP_F32) {
-        (void)s;
         ((float *)x->live)[i] = (float)to;
         return (double)(float)to - x->point[i];
     }

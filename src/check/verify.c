@@ -64,7 +64,7 @@ static void write_weights(const rule_test *t, const double *g, const double *h, 
 {
     const tp__variable *w = &t->s->x[t->s->n];
     for (int64_t i = 0; i < w->count; i++)
-        tp__move(t->s, w, i, a * g[i] + b * h[i] - w->point[i]);
+        tp__move(w, i, a * g[i] + b * h[i] - w->point[i]);
 }
 
 /* The contributions to all differentiated operands, one after the other; false when the run fails. */

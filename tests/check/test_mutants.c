@@ -459,6 +459,73 @@ static void test_many_elements(void **state)
     }
 }
 
+/* One element slightly off, whatever its size and that of its company. */
+typedef struct slip {
+    double factor;
+    int element, loss;
+} slip;
+
+static slip slipped; /* a rule has no other way to know */
+
+TP_MAP1(same, x)
+
+static void slip_rule(const tp_vjp *d)
+{
+    tp_tape *tape = d->y.tape;
+    const tp_tensor number = tp_iota(tape, tp_dtype_of(d->x[0]), tp_count_of(d->x[0]));
+    const tp_tensor here = tp_equal(number, tp_scalar(tape, slipped.element));
+    d->dx[0] = tp_where(here, tp_scale(d->g, slipped.factor), d->g);
+}
+
+static const tp_op slip_op = {
+    .name = "slip_op", .kind = TP_MAP, .arity = 1, .vjp = slip_rule, TP_MAP_KERNELS(same)};
+
+static tp_tensor loss_after_slip(const tp_tensor *x, void *user)
+{
+    const tp_tensor y = tp_record(&slip_op, x, 1, NULL);
+    const slip *s = user;
+    switch (s->loss) {
+    case 0: return tp_sum(tp_square(y));
+    case 1: return tp_add(tp_scalar(y.tape, 1e6), tp_sum(tp_square(y)));
+    case 2: return tp_sum(tp_log(tp_abs(y)));
+    case 3: return tp_norm(y);
+    case 4: return tp_var(y, 1);
+    case 5: return tp_prod(y);
+    default: return tp_scale(tp_sum(tp_mul(y, tp_exp(tp_iota(y.tape, tp_dtype_of(y), 12)))), 1e-20);
+    }
+}
+
+static void test_single_elements_at_any_scale(void **state)
+{
+    (void)state;
+    const double factor[] = {1, 1.0001, 1.01, -1, 0};
+    unsigned random = 1;
+    for (int loss = 0; loss < 7; loss++)
+        for (int exponent = -4; exponent <= 4; exponent += 2)
+            for (int k = 0; k < 5; k++) {
+                double values[12];
+                for (int i = 0; i < 12; i++) {
+                    random = random * 1664525u + 1013904223u;
+                    values[i] =
+                        pow(10, exponent) * (0.1 + 1.9 * (random >> 8) / 16777216.0) * (i % 3 ? 1 : -1);
+                }
+                tp_tape *tape = tp_tape_create(NULL);
+                const tp_tensor x = tp_parameter(tape, TP_F64, TP_SHAPE(12), values);
+                tp_check_report r;
+
+                slipped = (slip){factor[k], (int)(random >> 8) % 12, loss};
+                tp_check_gradient(loss_after_slip, &slipped, &x, 1, NULL, &r);
+                if (r.verdict != (k == 0 ? TP_CHECK_PASSED : TP_CHECK_FAILED))
+                    fail_msg("loss %d, scale 1e%d, factor %g: %s: %s", loss, exponent, factor[k],
+                             tp_verdict_name(r.verdict), r.message);
+                if (k > 0) {
+                    assert_int_equal(r.element, slipped.element);
+                    assert_string_equal(r.fault_op, "slip_op");
+                }
+                tp_tape_destroy(tape);
+            }
+}
+
 /* ---- What only tp_op_verify can see ------------------------------------------------------------------ */
 
 /* Right for the adjoints that a check happens to use, but not linear. */
@@ -542,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_op_verify),
         cmocka_unit_test(test_many_elements),
         cmocka_unit_test(test_what_only_verify_sees),
+        cmocka_unit_test(test_single_elements_at_any_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

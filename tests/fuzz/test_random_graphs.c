@@ -2,7 +2,7 @@
  * the same graph against each other.
  *
  *     TAPIR_FUZZ_SEED=n     only that seed
- *     TAPIR_FUZZ_COUNT=n    so many seeds (default 2000), from TAPIR_FUZZ_FIRST on (default 1)
+ *     TAPIR_FUZZ_COUNT=n    so many seeds (default 4000), from TAPIR_FUZZ_FIRST on (default 1)
  *
  * A failure prints its seed.
  */
@@ -254,7 +254,7 @@ static void test_seeds(void **state)
 {
     const uint64_t only = number_from("TAPIR_FUZZ_SEED", 0);
     const uint64_t first = only != 0 ? only : number_from("TAPIR_FUZZ_FIRST", 1);
-    const uint64_t count = only != 0 ? 1 : number_from("TAPIR_FUZZ_COUNT", 2000);
+    const uint64_t count = only != 0 ? 1 : number_from("TAPIR_FUZZ_COUNT", 4000);
     (void)state;
     for (uint64_t seed = first; seed < first + count; seed++)
         check_seed(seed);

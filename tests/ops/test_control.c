@@ -126,6 +126,64 @@ static void test_uniform_is_reproducible(void **state)
     assert_same("frozen", b, a, 5);
 }
 
+/* Philox4x32-10 of a zero counter and key, from the reference implementation's known answers: the first numbers of the
+ * first run of a tape with seed 0. */
+static void test_uniform_is_philox(void **state)
+{
+    static const uint32_t known[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_uniform(tape, TP_F32, TP_SHAPE(9));
+    double got[9];
+
+    (void)state;
+    compute(x, got);
+    for (int i = 0; i < 4; i++)
+        assert_true(got[i] == (double)(known[i] >> 8) * 0x1p-24);
+    tp_tape_destroy(tape);
+
+    tape = tp_tape_create(NULL);
+    compute(tp_uniform(tape, TP_F64, TP_SHAPE(9)), got);
+    for (int i = 0; i < 2; i++)
+        assert_true(got[i] == (double)(((uint64_t)known[2 * i + 1] << 32 | known[2 * i]) >> 11) * 0x1p-53);
+    tp_tape_destroy(tape);
+}
+
+static void numbers_of(tp_tensor source, int64_t start, int64_t n, double *out)
+{
+    static float f32[DRAWS];
+    const uint64_t key[3] = {3, 1, 4};
+    const tp_dtype dtype = tp_dtype_of(source);
+
+    tp_op_of(source)->source[dtype](start, n, dtype == TP_F32 ? (void *)f32 : out, tp_attr_of(source), key);
+    for (int64_t i = 0; dtype == TP_F32 && i < n; i++)
+        out[i] = (double)f32[i];
+}
+
+/* A source's kernel gives the same numbers in pieces, and never one twice. */
+static void check_pieces(tp_tensor source)
+{
+    static double whole[DRAWS], piece[DRAWS];
+
+    numbers_of(source, 0, DRAWS, whole);
+    for (int64_t at = 0, n = 1; at < DRAWS; at += n, n = n % 7 + 1)
+        numbers_of(source, at, at + n > DRAWS ? DRAWS - at : n, piece + at);
+    assert_same("in pieces", piece, whole, DRAWS);
+    for (int i = 0; i < 200; i++)
+        for (int j = 0; j < i; j++)
+            assert_true(whole[i] != whole[j]);
+}
+
+static void test_sources_in_pieces(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    (void)state;
+    for (tp_dtype dtype = TP_F32; dtype <= TP_F64; dtype++) {
+        check_pieces(tp_uniform(tape, dtype, TP_SHAPE(DRAWS)));
+        check_pieces(tp_iota(tape, dtype, DRAWS));
+    }
+    tp_tape_destroy(tape);
+}
+
 /* ---- Scalars ---------------------------------------------------------------------------------------------- */
 
 static void test_weak_scalars(void **state)
@@ -155,6 +213,42 @@ static void test_weak_scalars(void **state)
     tp_tape_destroy(tape);
 }
 
+/* Arithmetic with 0, 1 and -1 is left out only where that is exact, for zeros of either sign and for NaN. */
+static void test_exact_simplification(void **state)
+{
+    const double at[] = {0, -0.0, NAN, -3, INFINITY};
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = make_leaf(tape, TP_F64, TP_SHAPE(5), at);
+    const tp_tensor zero = tp_scalar(tape, 0), minus_zero = tp_scalar(tape, -0.0), one = tp_scalar(tape, 1);
+    const double plus_0[] = {0, 0, NAN, -3, INFINITY};
+    double got[5];
+
+    (void)state;
+    compute(tp_add(x, zero), got);
+    assert_same("x + 0", got, plus_0, 5);
+    compute(tp_add(zero, x), got);
+    assert_same("0 + x", got, plus_0, 5);
+    compute(tp_sub(x, minus_zero), got);
+    assert_same("x - -0", got, plus_0, 5);
+    assert_int_equal(tp_add(x, minus_zero).id, x.id);
+    assert_int_equal(tp_add(minus_zero, x).id, x.id);
+    assert_int_equal(tp_sub(x, zero).id, x.id);
+    assert_int_equal(tp_mul(x, one).id, x.id);
+    assert_int_equal(tp_div(x, one).id, x.id);
+    assert_int_equal(tp_neg(tp_neg(x)).id, x.id);
+    compute(tp_mul(tp_scalar(tape, -1), x), got);
+    assert_same("-1 x", got, (double[]){-0.0, 0, NAN, 3, -INFINITY}, 5);
+    compute(tp_mul(x, zero), got);
+    assert_same("0 x", got, (double[]){0, -0.0, NAN, -0.0, NAN}, 5);
+    compute(tp_sub(zero, x), got);
+    assert_same("0 - x", got, (double[]){0, 0, NAN, 3, -INFINITY}, 5);
+    compute(tp_sub(x, x), got);
+    assert_same("x - x", got, (double[]){0, 0, NAN, 0, NAN}, 5);
+    compute(tp_maximum(x, x), got);
+    assert_same("max(x, x)", got, at, 5);
+    tp_tape_destroy(tape);
+}
+
 /* A condition is "not 0", whatever its dtype and that of the branches. */
 static void test_where_conditions(void **state)
 {
@@ -176,6 +270,10 @@ static void test_where_conditions(void **state)
     assert_same("a weak condition", got, (double[]){1, 1, 1, 1, 1}, 5);
     compute(tp_where(tp_scalar(tape, 0), a, b), got);
     assert_same("a weak 0", got, (double[]){2, 2, 2, 2, 2}, 5);
+    compute(tp_where(tp_scalar_of(tape, TP_I32, -1), a, b), got);
+    assert_same("a negative condition", got, (double[]){1, 1, 1, 1, 1}, 5);
+    compute(tp_where(tp_full(tape, TP_F64, TP_SHAPE(5), NAN), a, b), got);
+    assert_same("NaN is not 0", got, (double[]){1, 1, 1, 1, 1}, 5);
     compute(tp_where(x, tp_scalar(tape, 3), tp_scalar(tape, 4)), got);
     assert_same("weak branches", got, (double[]){3, 4, 4, 3, 3}, 5);
     assert_no_error(tape);
@@ -307,7 +405,10 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_uniform),
         cmocka_unit_test(test_uniform_is_reproducible),
+        cmocka_unit_test(test_uniform_is_philox),
+        cmocka_unit_test(test_sources_in_pieces),
         cmocka_unit_test(test_weak_scalars),
+        cmocka_unit_test(test_exact_simplification),
         cmocka_unit_test(test_where_conditions),
         cmocka_unit_test(test_stop_gradient),
         cmocka_unit_test(test_swap),

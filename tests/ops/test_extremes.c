@@ -33,7 +33,7 @@ enum { SPECIALS = sizeof special_f64 / sizeof *special_f64, FEW_SPECIALS = 16 };
 
 static double rounded_to(tp_dtype dtype, double x)
 {
-    return dtype == TP_F32 ? (double)(float)x : x;
+    return dtype == TP_F32 ? as_f32(x) : x;
 }
 
 /* At a tie of zeros either may win. */

@@ -107,7 +107,7 @@ static void test_elementwise(void **state)
     for (size_t k = 0; k < sizeof elementwise / sizeof *elementwise; k++) {
         bool in_f32 = true;
         for (int i = 0; i < POINTS; i++)
-            in_f32 = in_f32 && same_f64((double)(float)elementwise[k].x[i], elementwise[k].x[i]);
+            in_f32 = in_f32 && same_f64(as_f32(elementwise[k].x[i]), elementwise[k].x[i]);
         check_slopes(&elementwise[k], TP_F64);
         if (in_f32)
             check_slopes(&elementwise[k], TP_F32);

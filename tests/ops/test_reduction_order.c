@@ -90,7 +90,7 @@ static void fill(double *x, int64_t n, bool product, uint64_t seed)
     generator g = seeded(seed);
     for (int64_t i = 0; i < n; i++)
         x[i] = product ? next_between(&g, 0.98, 1.02)
-                       : (double)(float)ldexp(next_between(&g, -1, 1), (int)next_below(&g, 40));
+                       : as_f32(ldexp(next_between(&g, -1, 1), (int)next_below(&g, 40)));
     for (int64_t i = 0; !product && i + 1 < n; i++) {
         const int64_t j = i + 1 + next_below(&g, n - i - 1);
         if (next_chance(&g, 0.7))
@@ -124,7 +124,7 @@ static void check_length(int64_t n, tp_dtype dtype, double *x)
         fill(x, n, kinds[k].f == fold_prod, (uint64_t)n + 100 * (uint64_t)k);
         double expected = fold_tiles(kinds[k].f, kinds[k].identity, x, n);
         if (dtype == TP_F32)
-            expected = (double)(float)expected;
+            expected = as_f32(expected);
         const double got = reduce_long(kinds[k].all, dtype, x, n);
         if (!same_f64(got, expected))
             fail_msg("%s of %lld %s: %.17g instead of %.17g", kinds[k].name, (long long)n,
@@ -234,7 +234,7 @@ static void check_axes(int k, tp_dtype dtype, tp_shape shape, unsigned mask, boo
     for (int64_t i = 0; i < tp_count_of(y); i++) {
         double expected = fold_tiles(kinds[k].f, kinds[k].identity, part + i * n, n);
         expected = n == 0 && kinds[k].f == fold_sum ? 0 : expected;
-        expected = dtype == TP_F32 ? (double)(float)expected : expected;
+        expected = dtype == TP_F32 ? as_f32(expected) : expected;
         if (!same_f64(got[i], expected))
             fail_msg("%s over axes %x, element %lld: %.17g instead of %.17g", kinds[k].name, mask,
                      (long long)i, got[i], expected);

@@ -214,6 +214,50 @@ static void test_an_element_has_one_result(void **state)
         }
 }
 
+/* ---- Known numbers fold to what the kernel gives ------------------------------------------------------------- */
+
+static void check_fold(const op_row *row, tp_dtype dtype, const double *at)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    tp_tensor known[3], full[3], leaf[3];
+    double folded[6], computed[6], value;
+    char name[128];
+
+    for (int k = 0; k < row->n; k++) {
+        known[k] = tp_scalar_of(tape, dtype, at[k]);
+        full[k] = tp_full(tape, dtype, k == 0 ? TP_SHAPE(2, 1) : TP_SHAPE(3), at[k]);
+        leaf[k] = make_leaf(tape, dtype, TP_SHAPE_0D, &at[k]);
+    }
+    const tp_tensor y = row->build(known, row), spread = row->build(full, row);
+    row_name(row, name);
+    if (!tp_is_scalar_constant(y, &value) || !tp_is_scalar_constant(spread, NULL))
+        fail_msg("%s of known numbers is not known", name);
+    computed[0] = compute_one(row->build(leaf, row));
+    folded[0] = compute_one(y);
+    assert_same(name, folded, computed, 1);
+    assert_same(name, &value, computed, 1);
+    compute(spread, folded);
+    for (int64_t i = 0; i < tp_count_of(spread); i++)
+        assert_same(name, &folded[i], computed, 1);
+    tp_tape_destroy(tape);
+}
+
+static void test_known_numbers_fold(void **state)
+{
+    static const double points[][3] = {
+        {0.75, 1.5, -2}, {-0.5, 0.25, 3}, {0, -0.0, 1}, {-0.0, 0, 2}, {1e-3, 1e3, -1}};
+    int count;
+    const op_row *row = op_rows(&count);
+
+    (void)state;
+    for (int r = 0; r < count; r++)
+        for (size_t k = 0; k < sizeof points / sizeof *points && row_has_value(&row[r]); k++) {
+            const double at[3] = {as_f32(points[k][0]), as_f32(points[k][1]), as_f32(points[k][2])};
+            check_fold(&row[r], TP_F32, at);
+            check_fold(&row[r], TP_F64, at);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_i32_is_f64),
         cmocka_unit_test(test_every_run_gives_the_same_bits),
         cmocka_unit_test(test_an_element_has_one_result),
+        cmocka_unit_test(test_known_numbers_fold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,6 +233,25 @@ static void test_contributions_that_broadcast(void **state)
     }
 }
 
+/* An op without derivative is no obstacle behind an adjoint that is known to be 0, and is named elsewhere. */
+static void test_known_zero_adjoints(void **state)
+{
+    static const tp_op rigid = {
+        .name = "rigid", .kind = TP_MAP, .arity = 2, .map = {NULL, plus_twice_kernel}};
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F64, TP_SHAPE(2), NULL);
+    const tp_tensor y = tp_record(&rigid, (tp_tensor[]){x, x}, 2, NULL);
+    double got[2];
+    tp_tensor g;
+
+    (void)state;
+    compute_gradient(tp_sum(tp_add(tp_scale(y, 0), x)), x, got);
+    assert_same("behind a 0", got, (double[]){1, 1}, 2);
+    assert_int_equal(tp_gradient(tp_sum(y), &x, 1, &g), TP_NO_DERIVATIVE);
+    assert_error(tape, TP_NO_DERIVATIVE, "rigid");
+    tp_tape_destroy(tape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_asked_for_twice),
         cmocka_unit_test(test_without_the_strong_zero),
         cmocka_unit_test(test_contributions_that_broadcast),
+        cmocka_unit_test(test_known_zero_adjoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,7 @@ const char *row_name(const op_row *row, char text[128])
         used += snprintf(text + used, 128 - (size_t)used, " (%s)", row->variant);
     if (row->over != NULL) {
         used += snprintf(text + used, 128 - (size_t)used, " axes");
-        for (int k = 0; k < row->axes.n; k++)
+        for (int k = 0; k < row->axes.n && k < TP_MAX_RANK; k++)
             used += snprintf(text + used, 128 - (size_t)used, " %d", row->axes.axis[k]);
         snprintf(text + used, 128 - (size_t)used, row->keepdims ? " kept" : "");
     }
@@ -87,7 +87,7 @@ static double draw(sampler *s)
     for (int k = 0; k < s->row->kinks; k++)
         if (fabs(x - s->row->kink[k]) < 0.02)
             x = s->row->kink[k] + (x < s->row->kink[k] ? -0.02 : 0.02);
-    return (double)(float)x;
+    return as_f32(x);
 }
 
 void draw_values(sampler *s, double *values, int64_t n)
@@ -125,7 +125,7 @@ static double solve_cubic(double y)
     double x = y;
     for (int i = 0; i < 50; i++)
         x -= (x + 0.05 * x * x * x - y) / (1 + 0.15 * x * x);
-    return (double)(float)x;
+    return as_f32(x);
 }
 
 static tp_tensor permuted(tp_tensor leaf)

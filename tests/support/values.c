@@ -35,7 +35,7 @@ uint64_t next_bits(generator *g)
 double next_between(generator *g, double low, double high)
 {
     const double unit = (double)(next_bits(g) >> 11) * 0x1p-53;
-    return (double)(float)(low + (high - low) * unit);
+    return as_f32(low + (high - low) * unit);
 }
 
 int64_t next_below(generator *g, int64_t n)
@@ -174,6 +174,11 @@ void compute_hvp(tp_tensor loss, tp_tensor leaf, const double *direction, double
 }
 
 /* ---- Comparing --------------------------------------------------------------------------------------- */
+
+double as_f32(double x)
+{
+    return (double)(float)x;
+}
 
 bool same_f64(double a, double b)
 {

@@ -59,6 +59,9 @@ void compute_hvp(tp_tensor loss, tp_tensor leaf, const double *direction, double
 
 /* ---- Comparing --------------------------------------------------------------------------------------- */
 
+/* x rounded to f32.  A call: gcc 12 forgets such roundings of neighbours that it turns into a vector. */
+double as_f32(double x);
+
 /* The same bits, but that every NaN is the same. */
 bool same_f64(double a, double b);
 
