@@ -67,8 +67,8 @@ TP_API tp_tensor tp_loss_reduce(tp_tensor r, tp_tensor weight, tp_reduction redu
 
 typedef struct tp_loss_options {
     tp_reduction reduction; /* default: mean */
-    tp_tensor weight;            /* per element; see "Weights" */
-    bool broadcast;              /* let prediction and target broadcast against each other */
+    tp_tensor weight;       /* per element; see "Weights" */
+    bool broadcast;         /* let prediction and target broadcast against each other */
 } tp_loss_options;
 
 /* Mean squared error: r = (prediction - target)^2.
@@ -80,9 +80,9 @@ TP_API tp_tensor tp_mse(tp_tensor prediction, tp_tensor target, const tp_loss_op
 
 typedef struct tp_huber_options {
     tp_reduction reduction; /* default: mean */
-    tp_tensor weight;            /* per element; see "Weights" */
-    bool broadcast;              /* as in tp_loss_options */
-    double delta;                /* default: 1 */
+    tp_tensor weight;       /* per element; see "Weights" */
+    bool broadcast;         /* as in tp_loss_options */
+    double delta;           /* default: 1 */
 } tp_huber_options;
 
 /* Huber's loss, with d = prediction - target:
@@ -99,11 +99,11 @@ TP_API tp_tensor tp_huber(tp_tensor prediction, tp_tensor target, const tp_huber
 
 typedef struct tp_cross_entropy_options {
     tp_reduction reduction; /* default: mean */
-    tp_tensor weight;            /* per row; see "Weights" */
-    tp_tensor class_weight;      /* [C], one per class; default: 1 each */
-    double label_smoothing;      /* in [0, 1] */
-    tp_optional_int ignore;      /* rows with this label are left out; only with class indices */
-    tp_optional_int axis;        /* of the classes; default: 1, or 0 when logits have rank 1 */
+    tp_tensor weight;       /* per row; see "Weights" */
+    tp_tensor class_weight; /* [C], one per class; default: 1 each */
+    double label_smoothing; /* in [0, 1] */
+    tp_optional_int ignore; /* rows with this label are left out; only with class indices */
+    tp_optional_int axis;   /* of the classes; default: 1, or 0 when logits have rank 1 */
 } tp_cross_entropy_options;
 
 /* Cross-entropy of softmax(logits) against class indices or class probabilities.

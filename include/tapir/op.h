@@ -51,7 +51,8 @@ typedef struct tp_inference {
     bool broadcasts; /* the operands broadcast against each other */
     tp_shape y_shape;
     tp_dtype y_dtype;
-    tp_status fault; /* what a returned reason is: preset to TP_BAD_SHAPE, or TP_BAD_DTYPE where dtypes differ */
+    tp_status
+        fault; /* what a returned reason is: preset to TP_BAD_SHAPE, or TP_BAD_DTYPE where dtypes differ */
 } tp_inference;
 
 /* Returns NULL, or the reason why these operands are wrong, in a few words; the tape adds the op's name, the
@@ -289,14 +290,13 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     }                                                                                                        \
     static const tp_fold NAME##_fold = {NAME##_tile, NAME##_merge};
 
-#define TP_FOLD(NAME, IDENTITY, EXPRESSION)                                                             \
+#define TP_FOLD(NAME, IDENTITY, EXPRESSION)                                                                  \
     TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \
     TP_FOLD_FUNCTIONS_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION)
-#define TP_FOLD_I32(NAME, IDENTITY, EXPRESSION)                                                         \
+#define TP_FOLD_I32(NAME, IDENTITY, EXPRESSION)                                                              \
     TP_FOLD_FUNCTIONS_(NAME##_i32, int32_t, int64_t, i, IDENTITY, EXPRESSION)
-#define TP_FOLDS(NAME) .reduce = {&NAME##_f32_fold, &NAME##_f64_fold}
-#define TP_FOLDS_I32(NAME)                                                                              \
-    .reduce = {&NAME##_f32_fold, &NAME##_f64_fold, &NAME##_i32_fold}
+#define TP_FOLDS(NAME)     .reduce = {&NAME##_f32_fold, &NAME##_f64_fold}
+#define TP_FOLDS_I32(NAME) .reduce = {&NAME##_f32_fold, &NAME##_f64_fold, &NAME##_i32_fold}
 
 #ifdef __cplusplus
 }

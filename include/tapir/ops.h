@@ -241,7 +241,7 @@ TP_API tp_tensor tp_check_index(tp_tensor x, int64_t count, bool has_except, int
 
 /* An array may be written as (tp_tensor[]){a, b}, whose comma would part it if the macro named it. */
 #define tp_concat(...) tp_concat_at(__FILE__, __LINE__, __VA_ARGS__)
-#define tp_group(...) tp_group_at(__FILE__, __LINE__, __VA_ARGS__)
+#define tp_group(...)  tp_group_at(__FILE__, __LINE__, __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

@@ -92,8 +92,8 @@ static void no_elements(void **state)
         double gradient[3];
         for (int weighted = 0; weighted < 2; weighted++)
             for (int reduction = TP_MEAN; reduction <= TP_SUM; reduction++) {
-                const tp_tensor loss = f->loss(tp_matmul(x, w), t, (tp_reduction)reduction,
-                                               weighted ? weight : (tp_tensor){0});
+                const tp_tensor loss =
+                    f->loss(tp_matmul(x, w), t, (tp_reduction)reduction, weighted ? weight : (tp_tensor){0});
                 const double value = gradient_of(loss, w, gradient, 3);
                 assert_true(value == 0 && !signbit(value));
                 for (int i = 0; i < 3; i++)
