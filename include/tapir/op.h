@@ -34,6 +34,11 @@ enum {
     TP_OP_REPEATS = 1 << 2,
     /* A map that may yield a finite value from a last operand that is not (the strong zero). */
     TP_OP_HIDES = 1 << 3,
+    /* A map of (mask, value) that is the value or 0, as the mask says: the gradient takes the mask off before it applies a
+     * rule and puts it on the contributions, which so need no other strong zero. */
+    TP_OP_MASKS = 1 << 4,
+    /* A call whose bits may depend on the number of threads. */
+    TP_OP_THREAD_DEPENDENT = 1 << 5,
     /* Takes an attribute-determined number of operands. */
     TP_ANY_ARITY = -1
 };
@@ -103,6 +108,9 @@ typedef union tp_partial {
 typedef struct tp_fold {
     tp_partial (*tile)(int64_t n, const void *x);
     tp_partial (*merge)(tp_partial a, tp_partial b);
+    void (*strip)(int64_t n, tp_partial *lane, const void *x);        /* part of a tile into its lanes */
+    void (*accumulate)(int64_t n, tp_partial *a, const void *x);      /* a[i] = a[i] folded with x[i] */
+    void (*merge_all)(int64_t n, tp_partial *a, const tp_partial *b); /* a[i] = a[i] merged with b[i] */
 } tp_fold;
 
 /* Strides of a view, in elements: element (i0, i1, ...) of y is x_data[offset + sum i_d * stride[d]]. */
@@ -145,6 +153,14 @@ TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 
 /* ---- The op ----------------------------------------------------------------------------------------- */
 
+/* Two maps in one instruction: this op with its operand number `operand` made by `inner`.  The kernel's operands are this
+ * op's with the inner op's in the place of that one; its results are the same to the bit. */
+typedef struct tp_fusion {
+    const struct tp_op *inner;
+    int operand;
+    tp_map_kernel map[TP_DTYPE_COUNT];
+} tp_fusion;
+
 /* Fields that are zero have the stated default, so that a definition names only what the op has. */
 typedef struct tp_op {
     const char *name;
@@ -161,6 +177,7 @@ typedef struct tp_op {
     tp_tensor (*simplify)(const tp_tensor *x, int n, const void *attr);
     /* By the operands' dtype; NULL where the op does not take it. */
     tp_map_kernel map[TP_DTYPE_COUNT];
+    const tp_fusion *fusion; /* NULL, or a list that ends with an inner op of NULL */
     tp_source_kernel source[TP_DTYPE_COUNT];
     const tp_fold *reduce[TP_DTYPE_COUNT];
     tp_view_rule view;
@@ -210,10 +227,29 @@ TP_API tp_strides tp_row_major(const tp_shape *shape);
 /* The axis as 0 .. rank-1, or -1 when it is out of range. */
 TP_API int tp_normal_axis(int axis, int64_t rank);
 
+/* ---- Instruction sets ------------------------------------------------------------------------------ */
+
+/* Before a kernel's definition: the compiler makes it for each of these instruction sets, and the loader picks the best
+ * that the machine has.  The bits of the results are the same (docs/math.md).  Not under sanitizers, whose run-time
+ * is not ready when the loader picks. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TP_ONE_INSTRUCTION_SET
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TP_ONE_INSTRUCTION_SET
+#endif
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(TP_ONE_INSTRUCTION_SET)
+#define TP_INSTRUCTION_SETS __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define TP_INSTRUCTION_SETS
+#endif
+
 /* ---- Map kernels from one scalar expression --------------------------------------------------------- */
 
 /* TP_MAP1(softplus, TP_MAX(x, (T)0) + TP_LOG1P(TP_EXP(-TP_ABS(x)))) defines the f32 and f64 loops of a map of
- * one operand x; of two, a and b; of three, a, b and c.  T is float or double.  TP_..._I32 defines the i32 loop of
+ * one operand x; of two, a and b; of three, a, b and c.  T is float or double.  TP_FUSED3 and TP_FUSED4 do the same for the
+ * kernel of a tp_fusion, of operands a, b, c (and d).  TP_..._I32 defines the i32 loop of
  * the same name.  Use with TP_MAP_KERNELS(softplus) or TP_MAP_KERNELS_I32(softplus) inside the tp_op.  The scalar
  * functions are in tapir/scalar.h. */
 #if defined(_OPENMP) || defined(TP_OPENMP_SIMD) /* the compiler knows the pragma */
@@ -223,6 +259,7 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 #endif
 
 #define TP_MAP_LOOP_(NAME, TYPE, LOADS, EXPRESSION)                                                          \
+    TP_INSTRUCTION_SETS                                                                                      \
     static void NAME(int64_t n_, void *y_, const void *const *x_, const void *attr)                          \
     {                                                                                                        \
         typedef TYPE T;                                                                                      \
@@ -238,15 +275,22 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 #define TP_LOADS1_        TP_LOAD_(x, 0)
 #define TP_LOADS2_        TP_LOAD_(a, 0) TP_LOAD_(b, 1)
 #define TP_LOADS3_        TP_LOAD_(a, 0) TP_LOAD_(b, 1) TP_LOAD_(c, 2)
+#define TP_LOADS4_        TP_LOADS3_ TP_LOAD_(d, 3)
 
 #define TP_MAP_FLOAT_(NAME, LOADS, EXPRESSION, TEXT)                                                         \
     TP_MAP_LOOP_(NAME##_f32, float, LOADS, EXPRESSION)                                                       \
     TP_MAP_LOOP_(NAME##_f64, double, LOADS, EXPRESSION)                                                      \
     static const char NAME##_expression[] = TEXT;
 
-#define TP_MAP1(NAME, EXPRESSION)     TP_MAP_FLOAT_(NAME, TP_LOADS1_, EXPRESSION, #EXPRESSION)
-#define TP_MAP2(NAME, EXPRESSION)     TP_MAP_FLOAT_(NAME, TP_LOADS2_, EXPRESSION, #EXPRESSION)
-#define TP_MAP3(NAME, EXPRESSION)     TP_MAP_FLOAT_(NAME, TP_LOADS3_, EXPRESSION, #EXPRESSION)
+#define TP_MAP1(NAME, EXPRESSION) TP_MAP_FLOAT_(NAME, TP_LOADS1_, EXPRESSION, #EXPRESSION)
+#define TP_MAP2(NAME, EXPRESSION) TP_MAP_FLOAT_(NAME, TP_LOADS2_, EXPRESSION, #EXPRESSION)
+#define TP_MAP3(NAME, EXPRESSION) TP_MAP_FLOAT_(NAME, TP_LOADS3_, EXPRESSION, #EXPRESSION)
+#define TP_FUSED3(NAME, EXPRESSION)                                                                          \
+    TP_MAP_LOOP_(NAME##_f32, float, TP_LOADS3_, EXPRESSION)                                                  \
+    TP_MAP_LOOP_(NAME##_f64, double, TP_LOADS3_, EXPRESSION)
+#define TP_FUSED4(NAME, EXPRESSION)                                                                          \
+    TP_MAP_LOOP_(NAME##_f32, float, TP_LOADS4_, EXPRESSION)                                                  \
+    TP_MAP_LOOP_(NAME##_f64, double, TP_LOADS4_, EXPRESSION)
 #define TP_MAP1_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS1_, EXPRESSION)
 #define TP_MAP2_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS2_, EXPRESSION)
 #define TP_MAP3_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS3_, EXPRESSION)
@@ -260,15 +304,17 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
  * `a` is the fold so far, `b` the next element or fold; a and b may swap and regroup as tp_fold says.  Folding
  * the identity must change nothing, not even the sign of a zero.  Use with TP_FOLDS(sum). */
 #define TP_FOLD_FUNCTIONS_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION)                                    \
-    static tp_partial NAME##_tile(int64_t n_, const void *x_)                                                \
+    TP_INSTRUCTION_SETS                                                                                      \
+    static void NAME##_strip(int64_t n_, tp_partial *lane_, const void *x_)                                  \
     {                                                                                                        \
         const TYPE *x = (const TYPE *)x_;                                                                    \
         WIDE lane[TP_LANES];                                                                                 \
         int64_t i_ = 0;                                                                                      \
         for (int l = 0; l < TP_LANES; l++)                                                                   \
-            lane[l] = (IDENTITY);                                                                            \
+            lane[l] = lane_[l].FIELD;                                                                        \
         for (; i_ + TP_LANES <= n_; i_ += TP_LANES)                                                          \
-            for (int l = 0; l < TP_LANES; l++) {                                                             \
+            TP_SIMD_ for (int l = 0; l < TP_LANES; l++)                                                      \
+            {                                                                                                \
                 const WIDE a = lane[l], b = (WIDE)x[i_ + l];                                                 \
                 lane[l] = (EXPRESSION);                                                                      \
             }                                                                                                \
@@ -276,19 +322,45 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
             const WIDE a = lane[l], b = (WIDE)x[i_ + l];                                                     \
             lane[l] = (EXPRESSION);                                                                          \
         }                                                                                                    \
-        for (int half = TP_LANES / 2; half > 0; half /= 2)                                                   \
-            for (int l = 0; l < half; l++) {                                                                 \
-                const WIDE a = lane[l], b = lane[l + half];                                                  \
-                lane[l] = (EXPRESSION);                                                                      \
-            }                                                                                                \
-        return (tp_partial){.FIELD = lane[0]};                                                               \
+        for (int l = 0; l < TP_LANES; l++)                                                                   \
+            lane_[l].FIELD = lane[l];                                                                        \
     }                                                                                                        \
     static tp_partial NAME##_merge(tp_partial p_, tp_partial q_)                                             \
     {                                                                                                        \
         const WIDE a = p_.FIELD, b = q_.FIELD;                                                               \
         return (tp_partial){.FIELD = (EXPRESSION)};                                                          \
     }                                                                                                        \
-    static const tp_fold NAME##_fold = {NAME##_tile, NAME##_merge};
+    TP_INSTRUCTION_SETS                                                                                      \
+    static void NAME##_merge_all(int64_t n_, tp_partial *p_, const tp_partial *q_)                           \
+    {                                                                                                        \
+        TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
+        {                                                                                                    \
+            const WIDE a = p_[i_].FIELD, b = q_[i_].FIELD;                                                   \
+            p_[i_].FIELD = (EXPRESSION);                                                                     \
+        }                                                                                                    \
+    }                                                                                                        \
+    TP_INSTRUCTION_SETS                                                                                      \
+    static void NAME##_accumulate(int64_t n_, tp_partial *p_, const void *x_)                                \
+    {                                                                                                        \
+        TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
+        {                                                                                                    \
+            const WIDE a = p_[i_].FIELD, b = (WIDE)((const TYPE *)x_)[i_];                                   \
+            p_[i_].FIELD = (EXPRESSION);                                                                     \
+        }                                                                                                    \
+    }                                                                                                        \
+    static tp_partial NAME##_tile(int64_t n_, const void *x_)                                                \
+    {                                                                                                        \
+        tp_partial lane[TP_LANES];                                                                           \
+        for (int l = 0; l < TP_LANES; l++)                                                                   \
+            lane[l].FIELD = (IDENTITY);                                                                      \
+        NAME##_strip(n_, lane, x_);                                                                          \
+        for (int half = TP_LANES / 2; half > 0; half /= 2)                                                   \
+            for (int l = 0; l < half; l++)                                                                   \
+                lane[l] = NAME##_merge(lane[l], lane[l + half]);                                             \
+        return lane[0];                                                                                      \
+    }                                                                                                        \
+    static const tp_fold NAME##_fold = {NAME##_tile, NAME##_merge, NAME##_strip, NAME##_accumulate,          \
+                                        NAME##_merge_all};
 
 #define TP_FOLD(NAME, IDENTITY, EXPRESSION)                                                                  \
     TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \

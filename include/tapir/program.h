@@ -18,6 +18,10 @@ typedef struct tp_compile_options {
      * TP_NOT_FINITE before anything is assigned, and the message names where it came from: the first guilty op,
      * its operands' values, scope and line, and for a gradient the forward value that caused it. */
     bool check_finite;
+    /* Run node by node, storing every value: slow and simple, the same results. */
+    bool reference;
+    /* Split every loop among threads, however small: for tests.  Else only work that is worth it. */
+    bool always_parallel;
     /* Use the same random numbers in every run. */
     bool freeze_random;
 } tp_compile_options;
@@ -42,6 +46,26 @@ TP_API const void *tp_program_output(const tp_program *program, int index, tp_dt
 
 /* Bytes of values that the program holds, leaves not counted. */
 TP_API size_t tp_program_memory(const tp_program *program);
+
+/* What a program is made of. */
+typedef struct tp_program_summary {
+    int loops;          /* fused loops over blocks */
+    int calls;          /* library calls, copies, and steps run one by one */
+    int instructions;   /* in all loops */
+    int64_t bytes_read; /* by one run, every operand of a kernel counted once */
+    int64_t bytes_written;
+    size_t memory; /* as tp_program_memory */
+    bool
+        reproducible; /* the same bits for any number of threads; false where a library does not promise it */
+} tp_program_summary;
+TP_API tp_program_summary tp_program_report(const tp_program *program);
+
+/* The plan in words: every kernel, what it reads and writes, its instructions. */
+TP_API void tp_program_dump(const tp_program *program, FILE *stream);
+
+/* The same, and a tape, as a Graphviz graph: kernels are clusters, gradient nodes dashed. */
+TP_API void tp_program_graph(const tp_program *program, FILE *stream);
+TP_API void tp_tape_graph(const tp_tape *tape, FILE *stream);
 
 /* How many elements the strong zero kept from being NaN or infinite in the last run; counted only with
  * check_finite.  When not 0 and `message` is not NULL, *message gets a text that names the first. */

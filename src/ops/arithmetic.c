@@ -86,6 +86,15 @@ static tp_tensor add_simplify(const tp_tensor *x, int n, const void *attr)
     return is_constant(x[0], -0.0) ? x[1] : (tp_tensor){0};
 }
 
+TP_FUSED3(mul_add, a *b + c)
+TP_FUSED3(add_mul, a + b * c)
+
+static const tp_fusion add_fusion[] = {
+    {&tp__mul, 0, {mul_add_f32, mul_add_f64}},
+    {&tp__mul, 1, {add_mul_f32, add_mul_f64}},
+    {NULL, 0, {NULL}},
+};
+
 static const tp_op add = {
     .name = "add",
     .kind = TP_MAP,
@@ -93,6 +102,7 @@ static const tp_op add = {
     .flags = TP_OP_FINITE,
     .vjp = add_vjp,
     .simplify = add_simplify,
+    .fusion = add_fusion,
     TP_MAP_KERNELS_I32(add),
 };
 
@@ -118,6 +128,15 @@ static tp_tensor sub_simplify(const tp_tensor *x, int n, const void *attr)
     return is_constant(x[1], 0.0) ? x[0] : (tp_tensor){0};
 }
 
+TP_FUSED3(mul_sub, a *b - c)
+TP_FUSED3(sub_mul, a - b * c)
+
+static const tp_fusion sub_fusion[] = {
+    {&tp__mul, 0, {mul_sub_f32, mul_sub_f64}},
+    {&tp__mul, 1, {sub_mul_f32, sub_mul_f64}},
+    {NULL, 0, {NULL}},
+};
+
 static const tp_op sub = {
     .name = "sub",
     .kind = TP_MAP,
@@ -125,6 +144,7 @@ static const tp_op sub = {
     .flags = TP_OP_FINITE,
     .vjp = sub_vjp,
     .simplify = sub_simplify,
+    .fusion = sub_fusion,
     TP_MAP_KERNELS_I32(sub),
 };
 
@@ -160,7 +180,7 @@ static tp_tensor mul_simplify(const tp_tensor *x, int n, const void *attr)
     return (tp_tensor){0};
 }
 
-static const tp_op mul = {
+const tp_op tp__mul = {
     .name = "mul",
     .kind = TP_MAP,
     .arity = 2,
@@ -171,7 +191,7 @@ static const tp_op mul = {
 
 tp_tensor tp_mul(tp_tensor a, tp_tensor b)
 {
-    return record2(&mul, a, b);
+    return record2(&tp__mul, a, b);
 }
 
 tp_tensor tp_scale(tp_tensor x, double factor)
@@ -179,9 +199,27 @@ tp_tensor tp_scale(tp_tensor x, double factor)
     return x.tape == NULL ? x : tp_mul(x, tp_scalar(x.tape, factor));
 }
 
+/* ---- square ---------------------------------------------------------------------------------------- */
+
+TP_MAP1(square, x *x)
+TP_MAP1_I32(square, (int32_t)((uint32_t)x *(uint32_t)x))
+
+static void square_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(tp_scale(d->g, 2), d->x[0]);
+}
+
+static const tp_op square = {
+    .name = "square",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = square_vjp,
+    TP_MAP_KERNELS_I32(square),
+};
+
 tp_tensor tp_square(tp_tensor x)
 {
-    return tp_mul(x, x);
+    return record1(&square, x);
 }
 
 /* ---- div ------------------------------------------------------------------------------------------- */
@@ -340,5 +378,5 @@ tp_tensor tp_clamp(tp_tensor x, double low, double high)
     return y;
 }
 
-const tp_op *const tp__arithmetic_ops[] = {&neg,  &add,      &sub,     &mul,     &divide,
+const tp_op *const tp__arithmetic_ops[] = {&neg,  &add,      &sub,     &tp__mul, &divide,
                                            &sign, &absolute, &maximum, &minimum, NULL};

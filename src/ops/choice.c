@@ -69,6 +69,60 @@ tp_tensor tp_greater_equal(tp_tensor a, tp_tensor b)
     return compare_swapped(&less_equal, a, b);
 }
 
+/* ---- keep, drop: a value or 0 ----------------------------------------------------------------------- */
+
+static const tp_op keep, drop;
+
+static tp_tensor record_mask(const tp_op *op, tp_tensor mask, tp_tensor x)
+{
+    return tp_record(op, (tp_tensor[]){mask, x}, 2, NULL);
+}
+
+TP_MAP2(keep, a != 0 ? b : 0)
+TP_MAP2_I32(keep, a != 0 ? b : 0)
+TP_MAP2(drop, a != 0 ? 0 : b)
+TP_MAP2_I32(drop, a != 0 ? 0 : b)
+
+static void keep_vjp(const tp_vjp *d)
+{
+    d->dx[1] = record_mask(&keep, d->x[0], d->g);
+}
+
+static void drop_vjp(const tp_vjp *d)
+{
+    d->dx[1] = record_mask(&drop, d->x[0], d->g);
+}
+
+TP_FUSED3(keep_equal, a == b ? c : 0)
+TP_FUSED3(keep_less, a < b ? c : 0)
+TP_FUSED3(keep_less_equal, a <= b ? c : 0)
+TP_FUSED3(drop_equal, a == b ? 0 : c)
+TP_FUSED3(drop_less, a < b ? 0 : c)
+TP_FUSED3(drop_less_equal, a <= b ? 0 : c)
+
+static const tp_fusion keep_fusion[] = {
+    {&equal, 0, {keep_equal_f32, keep_equal_f64}},
+    {&less, 0, {keep_less_f32, keep_less_f64}},
+    {&less_equal, 0, {keep_less_equal_f32, keep_less_equal_f64}},
+    {NULL, 0, {NULL}},
+};
+
+static const tp_fusion drop_fusion[] = {
+    {&equal, 0, {drop_equal_f32, drop_equal_f64}},
+    {&less, 0, {drop_less_f32, drop_less_f64}},
+    {&less_equal, 0, {drop_less_equal_f32, drop_less_equal_f64}},
+    {NULL, 0, {NULL}},
+};
+
+#define MASK(NAME)                                                                                           \
+    {                                                                                                        \
+        .name = #NAME, .kind = TP_MAP, .arity = 2, .flags = TP_OP_FINITE | TP_OP_HIDES | TP_OP_MASKS,        \
+        .vjp = NAME##_vjp, .fusion = NAME##_fusion, TP_MAP_KERNELS_I32(NAME)                                 \
+    }
+
+static const tp_op keep = MASK(keep);
+static const tp_op drop = MASK(drop);
+
 /* ---- where ----------------------------------------------------------------------------------------- */
 
 TP_MAP3(where, a != 0 ? b : c)
@@ -76,11 +130,10 @@ TP_MAP3_I32(where, a != 0 ? b : c)
 
 static void where_vjp(const tp_vjp *d)
 {
-    const tp_tensor zero = tp_scalar(d->y.tape, 0);
     if (d->need[1])
-        d->dx[1] = tp_where(d->x[0], d->g, zero);
+        d->dx[1] = record_mask(&keep, d->x[0], d->g);
     if (d->need[2])
-        d->dx[2] = tp_where(d->x[0], zero, d->g);
+        d->dx[2] = record_mask(&drop, d->x[0], d->g);
 }
 
 static tp_tensor where_simplify(const tp_tensor *x, int n, const void *attr)
@@ -92,6 +145,19 @@ static tp_tensor where_simplify(const tp_tensor *x, int n, const void *attr)
     return x[1].id == x[2].id ? x[1] : (tp_tensor){0};
 }
 
+TP_FUSED4(where_equal, a == b ? c : d)
+TP_FUSED4(where_not_equal, a != b ? c : d)
+TP_FUSED4(where_less, a < b ? c : d)
+TP_FUSED4(where_less_equal, a <= b ? c : d)
+
+static const tp_fusion where_fusion[] = {
+    {&equal, 0, {where_equal_f32, where_equal_f64}},
+    {&not_equal, 0, {where_not_equal_f32, where_not_equal_f64}},
+    {&less, 0, {where_less_f32, where_less_f64}},
+    {&less_equal, 0, {where_less_equal_f32, where_less_equal_f64}},
+    {NULL, 0, {NULL}},
+};
+
 static const tp_op where = {
     .name = "where",
     .kind = TP_MAP,
@@ -99,6 +165,7 @@ static const tp_op where = {
     .flags = TP_OP_FINITE,
     .vjp = where_vjp,
     .simplify = where_simplify,
+    .fusion = where_fusion,
     TP_MAP_KERNELS_I32(where),
 };
 

@@ -47,12 +47,20 @@ static void guard_vjp(const tp_vjp *d)
     d->dx[1] = tp_where(keep, d->g, zero);
 }
 
+TP_FUSED3(guard_mul, a == 0 ? (T)0 : b * c)
+
+static const tp_fusion guard_fusion[] = {
+    {&tp__mul, 1, {guard_mul_f32, guard_mul_f64}},
+    {NULL, 0, {NULL}},
+};
+
 static const tp_op guard = {
     .name = "guard",
     .kind = TP_MAP,
     .arity = 2,
     .flags = TP_OP_FINITE | TP_OP_HIDES,
     .vjp = guard_vjp,
+    .fusion = guard_fusion,
     TP_MAP_KERNELS(guard),
 };
 

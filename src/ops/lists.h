@@ -14,4 +14,7 @@ extern const tp_op *const tp__matmul_ops[];
 extern const tp_op *const tp__source_ops[];
 extern const tp_op *const tp__control_ops[];
 
+/* An op that another family's fusions name. */
+extern const tp_op tp__mul;
+
 #endif

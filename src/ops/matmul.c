@@ -150,6 +150,7 @@ static const tp_op matmul = {
     .name = "matmul",
     .kind = TP_CALL,
     .arity = 2,
+    .flags = TP_OP_THREAD_DEPENDENT,
     .attr_size = sizeof(matmul_attr),
     .infer = matmul_infer,
     .vjp = matmul_vjp,

@@ -201,9 +201,9 @@ tp_tensor tp_prod_over(tp_tensor x, tp_axes axes, bool keepdims)
 
 /* ---- max, min -------------------------------------------------------------------------------------- */
 
-TP_FOLD(max, -HUGE_VAL, a > b || a != a ? a : b)
+TP_FOLD(max, -HUGE_VAL, a != a ? a : a > b ? a : b)
 TP_FOLD_I32(max, INT64_MIN, a > b ? a : b)
-TP_FOLD(min, HUGE_VAL, a < b || a != a ? a : b)
+TP_FOLD(min, HUGE_VAL, a != a ? a : a < b ? a : b)
 TP_FOLD_I32(min, INT64_MAX, a < b ? a : b)
 
 /* Elements that tie share the adjoint evenly. */

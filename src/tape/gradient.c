@@ -20,6 +20,37 @@ static bool is_float(tp_dtype dtype)
     return dtype == TP_F32 || dtype == TP_F64;
 }
 
+/* ---- Masks ----------------------------------------------------------------------------------------- */
+
+enum { MOST_MASKS = 4 };
+
+/* The masks on an adjoint, outermost first. */
+typedef struct masks {
+    tp_tensor node[MOST_MASKS];
+    int n;
+} masks;
+
+/* The adjoint of an elementwise op without its masks.  What the op contributes to elements that a mask zeroes is 0, and
+ * the mask sees to that at the end better than a guard at every op. */
+static tp_tensor take_masks_off(const sweep *s, const tp__node *node, tp_tensor g, masks *m)
+{
+    m->n = 0;
+    if (!s->strong_zero || node->op->kind != TP_MAP)
+        return g;
+    while (m->n < MOST_MASKS && (tp__resolve(g, NULL)->op->flags & TP_OP_MASKS)) {
+        m->node[m->n++] = g;
+        g = tp_operand_of(g, 1);
+    }
+    return g;
+}
+
+static tp_tensor put_masks_on(tp_tensor v, const masks *m)
+{
+    for (int k = m->n - 1; k >= 0; k--)
+        v = tp_record(tp_op_of(m->node[k]), (tp_tensor[]){tp_operand_of(m->node[k], 0), v}, 2, NULL);
+    return v;
+}
+
 /* ---- One contribution ------------------------------------------------------------------------------ */
 
 /* Is v = g * (local derivative) already 0 wherever g is? */
@@ -67,7 +98,7 @@ static tp_tensor sum_to_operand(tp_tensor v, const tp__node *node, int k, const 
 }
 
 static bool add_contribution(const sweep *s, const tp__node *node, int k, tp_tensor g, tp_tensor v,
-                             bool finite)
+                             bool finite, const masks *m)
 {
     const int32_t id = node->input[k];
     const tp__node *operand = tp__node_at(s->tape, id);
@@ -86,6 +117,7 @@ static bool add_contribution(const sweep *s, const tp__node *node, int k, tp_ten
     }
     if (needs_guard(s, node, g, finite))
         v = tp_guard(g, v);
+    v = put_masks_on(v, m);
     v = sum_to_operand(v, node, k, operand);
     if (*adjoint >= 0)
         v = tp_add(tp_locate(tp__handle(s->tape, *adjoint), v.file, v.line), v);
@@ -115,6 +147,8 @@ static bool apply_rule(const sweep *s, int32_t id, tp_tensor g, rule_arrays a)
         a.finite[k] = false;
         a.need[k] = input >= s->low && s->active[input - s->low];
     }
+    masks m;
+    g = take_masks_off(s, node, g, &m);
     if (node->op->kind != TP_MAP)
         g = tp_expand(g, node->shape);
     const tp_vjp d = {
@@ -129,7 +163,7 @@ static bool apply_rule(const sweep *s, int32_t id, tp_tensor g, rule_arrays a)
     };
     node->op->vjp(&d);
     for (int k = 0; k < node->n; k++)
-        if (a.need[k] && a.dx[k].tape != NULL && !add_contribution(s, node, k, d.g, a.dx[k], a.finite[k]))
+        if (a.need[k] && a.dx[k].tape != NULL && !add_contribution(s, node, k, d.g, a.dx[k], a.finite[k], &m))
             return false;
     return !s->tape->blocked;
 }

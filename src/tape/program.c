@@ -1,5 +1,5 @@
 /* program.c -- compile: copy the needed nodes; run: check, compute, assign. */
-#include "tape.h"
+#include "plan.h"
 
 /* ---- Failing --------------------------------------------------------------------------------------- */
 
@@ -148,7 +148,7 @@ static size_t call_bytes_of(tp_program *program, const tp__step *step)
 }
 
 /* What runs of single steps need besides values: a block per operand of a map, and the largest call's scratch. */
-static bool measure_scratch(tp_program *program, size_t *block_bytes, size_t *call_bytes)
+bool tp__measure_scratch(tp_program *program, size_t *block_bytes, size_t *call_bytes)
 {
     *block_bytes = *call_bytes = 0;
     for (int32_t s = 0; s < program->steps; s++) {
@@ -166,9 +166,31 @@ static bool measure_scratch(tp_program *program, size_t *block_bytes, size_t *ca
     return true;
 }
 
+/* An output that is a leaf keeps the value from the start of the run. */
 static bool is_snapshot(const tp__step *step)
 {
     return step->leaf != NULL;
+}
+
+size_t tp__snapshot_bytes(const tp_program *program)
+{
+    size_t total = 0;
+    for (int32_t k = 0; k < program->outputs; k++)
+        if (is_snapshot(&program->step[program->output[k].step]))
+            total += rounded(program->step[program->output[k].step].leaf->bytes);
+    return total;
+}
+
+char *tp__place_snapshots(tp_program *program, char *next)
+{
+    for (int32_t k = 0; k < program->outputs; k++) {
+        const tp__step *step = &program->step[program->output[k].step];
+        if (is_snapshot(step)) {
+            program->output[k].snapshot = next;
+            next += rounded(step->leaf->bytes);
+        }
+    }
+    return next;
 }
 
 /* All that the program holds, or SIZE_MAX when that cannot be counted. */
@@ -178,16 +200,13 @@ static size_t total_bytes(const tp_program *program, size_t scratch_bytes)
     size_t total = scratch_bytes;
     for (int32_t s = 0; s < program->steps && total <= limit; s++)
         total += step_bytes(&program->step[s]);
-    for (int32_t k = 0; k < program->outputs && total <= limit; k++)
-        if (is_snapshot(&program->step[program->output[k].step]))
-            total += rounded(program->step[program->output[k].step].leaf->bytes);
-    return total <= limit ? total : SIZE_MAX;
+    return total <= limit ? total + tp__snapshot_bytes(program) : SIZE_MAX;
 }
 
 static bool place_values(tp_program *program)
 {
     size_t block_bytes, call_bytes;
-    if (!measure_scratch(program, &block_bytes, &call_bytes))
+    if (!tp__measure_scratch(program, &block_bytes, &call_bytes))
         return false;
     const size_t total = total_bytes(program, block_bytes + call_bytes);
     program->memory = total < SIZE_MAX ? tp__allocate(&program->tape->allocator, total) : NULL;
@@ -206,13 +225,7 @@ static bool place_values(tp_program *program)
             step->data = next;
         next += step_bytes(step);
     }
-    for (int32_t k = 0; k < program->outputs; k++) {
-        const tp__step *step = &program->step[program->output[k].step];
-        if (is_snapshot(step)) {
-            program->output[k].snapshot = next;
-            next += rounded(step->leaf->bytes);
-        }
-    }
+    tp__place_snapshots(program, next);
     return true;
 }
 
@@ -247,12 +260,13 @@ static bool build(tp_program *program, const int32_t *output)
 
     if (copied && !check_leaf_uses(program))
         return false;
-    if (!copied || !place_values(program)) {
+    const bool reference = program->options.check_finite || program->options.reference;
+    if (!copied || !(reference ? place_values(program) : tp__plan(program))) {
         tp__fail(tape, TP_OUT_OF_MEMORY, (tp__place){0}, "tp_compile: out of memory");
         return false;
     }
     for (int32_t s = 0; s < program->steps; s++) {
-        if (program->step[s].op == &tp__scalar_op)
+        if (reference && program->step[s].op == &tp__scalar_op)
             fill_scalar(&program->step[s]);
         if (program->step[s].leaf != NULL)
             program->step[s].leaf->users++;
@@ -412,7 +426,7 @@ tp_status tp_run(tp_program *program)
 
     tp_status status = check_inputs_written(program);
     if (status == TP_OK)
-        status = tp__reference_run(program);
+        status = program->plan != NULL ? tp__plan_run(program) : tp__reference_run(program);
     if (status == TP_OK && program->options.check_finite)
         status = check_results_finite(program);
     if (status != TP_OK)

@@ -83,27 +83,16 @@ static void split_axes(const tp_shape *x, const tp_shape *y, tp_shape *shape, tp
         }
 }
 
-/* Pairwise over tiles: `level[k]` holds the fold of 2^k tiles, as the digits of a binary counter. */
-static tp_partial fold_tiles(const tp_fold *reduction, const tp_program *program, const tp__step *x,
-                             const tp_shape *shape, const tp_strides *strides, int64_t start, int64_t n)
+void tp__push_tile(const tp_fold *reduction, tp_partial level[64], uint64_t tiles_before, tp_partial p)
 {
-    const size_t size = tp_dtype_size(x->dtype);
-    tp_partial level[64];
-    uint64_t tiles = 0;
+    int k = 0;
+    for (uint64_t carry = tiles_before; carry & 1; carry >>= 1)
+        p = reduction->merge(level[k++], p);
+    level[k] = p;
+}
 
-    for (int64_t done = 0; done < n; done += TP_TILE, tiles++) {
-        const int64_t length = n - done < TP_TILE ? n - done : TP_TILE;
-        tp__gather(program->block, x->data, size, shape, strides, start + done, length);
-        tp_partial p = reduction->tile(length, program->block);
-        int k = 0;
-        for (uint64_t carry = tiles; carry & 1; carry >>= 1)
-            p = reduction->merge(level[k++], p);
-        level[k] = p;
-    }
-    if (tiles == 0) { /* the identity; that of sums is -0, which is no answer */
-        const tp_partial none = reduction->tile(0, program->block);
-        return x->dtype == TP_I32 ? none : (tp_partial){.f = none.f + 0.0};
-    }
+tp_partial tp__fold_levels(const tp_fold *reduction, const tp_partial level[64], uint64_t tiles)
+{
     int k = 0;
     while (!(tiles >> k & 1))
         k++;
@@ -114,17 +103,41 @@ static tp_partial fold_tiles(const tp_fold *reduction, const tp_program *program
     return total;
 }
 
-static bool store_partial(const tp__step *step, int64_t i, tp_partial p)
+static tp_partial fold_tiles(const tp_fold *reduction, const tp_program *program, const tp__step *x,
+                             const tp_shape *shape, const tp_strides *strides, int64_t start, int64_t n)
 {
-    if (step->dtype == TP_F32)
-        ((float *)step->data)[i] = (float)p.f;
-    else if (step->dtype == TP_F64)
-        ((double *)step->data)[i] = p.f;
+    tp_partial level[64];
+    uint64_t tiles = 0;
+
+    for (int64_t done = 0; done < n; done += TP_TILE, tiles++) {
+        const int64_t length = n - done < TP_TILE ? n - done : TP_TILE;
+        tp__gather(program->block, x->data, tp_dtype_size(x->dtype), shape, strides, start + done, length);
+        tp__push_tile(reduction, level, tiles, reduction->tile(length, program->block));
+    }
+    if (tiles == 0) { /* the identity; that of sums is -0, which is no answer */
+        const tp_partial none = reduction->tile(0, program->block);
+        return x->dtype == TP_I32 ? none : (tp_partial){.f = none.f + 0.0};
+    }
+    return tp__fold_levels(reduction, level, tiles);
+}
+
+bool tp__store_partial(tp_dtype dtype, void *data, int64_t i, tp_partial p)
+{
+    if (dtype == TP_F32)
+        ((float *)data)[i] = (float)p.f;
+    else if (dtype == TP_F64)
+        ((double *)data)[i] = p.f;
     else if (p.i >= INT32_MIN && p.i <= INT32_MAX)
-        ((int32_t *)step->data)[i] = (int32_t)p.i;
+        ((int32_t *)data)[i] = (int32_t)p.i;
     else
         return false;
     return true;
+}
+
+tp_status tp__fail_unfit(tp_program *program, const tp__step *step, int64_t value, int64_t element)
+{
+    return tp__run_fail(program, TP_BAD_VALUE, step, "%s: the result %lld does not fit i32 (element %lld)",
+                        step->op->name, (long long)value, (long long)element);
 }
 
 static tp_status run_reduce(tp_program *program, const tp__step *step)
@@ -138,10 +151,8 @@ static tp_status run_reduce(tp_program *program, const tp__step *step)
     split_axes(&x->shape, &step->shape, &shape, &strides, &reduced);
     for (int64_t i = 0; i < step->count; i++) {
         const tp_partial p = fold_tiles(reduction, program, x, &shape, &strides, i * reduced, reduced);
-        if (!store_partial(step, i, p))
-            return tp__run_fail(program, TP_BAD_VALUE, step,
-                                "%s: the result %lld does not fit i32 (element %lld)", step->op->name,
-                                (long long)p.i, (long long)i);
+        if (!tp__store_partial(step->dtype, step->data, i, p))
+            return tp__fail_unfit(program, step, p.i, i);
     }
     return TP_OK;
 }
@@ -225,7 +236,7 @@ static int64_t first_not_finite(const tp__step *step)
     return -1;
 }
 
-static tp_status run_step(tp_program *program, tp__step *step)
+tp_status tp__reference_step(tp_program *program, tp__step *step)
 {
     switch (step->op->kind) {
     case TP_LEAF: return TP_OK;
@@ -245,7 +256,7 @@ tp_status tp__reference_run(tp_program *program)
     for (int32_t s = 0; s < program->steps; s++) {
         tp__step *step = &program->step[s];
         if (step->count > 0) {
-            const tp_status status = run_step(program, step);
+            const tp_status status = tp__reference_step(program, step);
             if (status != TP_OK)
                 return status;
         }

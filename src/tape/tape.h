@@ -167,6 +167,10 @@ tp_strides tp__broadcast_strides(const tp_shape *x, const tp_shape *y);
 void tp__gather(void *out, const void *data, size_t size, const tp_shape *shape, const tp_strides *strides,
                 int64_t start, int64_t n);
 
+/* The reverse: put n values there. */
+void tp__scatter(void *data, const void *values, size_t size, const tp_shape *shape,
+                 const tp_strides *strides, int64_t start, int64_t n);
+
 /* Offset of the linear-th element of `shape` seen through `strides`. */
 int64_t tp__offset_of(const tp_shape *shape, const tp_strides *strides, int64_t linear);
 
@@ -201,6 +205,7 @@ typedef struct tp__output {
 
 struct tp_program {
     tp_tape *tape;
+    struct tp__plan *plan; /* NULL: the reference executor */
     tp_program *next;
     tp__arena arena; /* steps and what they point to, but for values */
     tp__step *step;
@@ -220,6 +225,24 @@ struct tp_program {
 
 /* reference.c: compute every step, node by node.  Nothing is assigned. */
 tp_status tp__reference_run(tp_program *program);
+
+/* Scratch of single steps: blocks for maps and reductions, and what calls ask for.  False when out of memory. */
+bool tp__measure_scratch(tp_program *program, size_t *block_bytes, size_t *call_bytes);
+
+/* Memory for outputs that are leaves; the second returns what follows it. */
+size_t tp__snapshot_bytes(const tp_program *program);
+char *tp__place_snapshots(tp_program *program, char *next);
+
+/* Run one step that no loop kernel takes; count > 0. */
+tp_status tp__reference_step(tp_program *program, tp__step *step);
+
+/* Tiles of a reduction, pairwise: level[k] holds the fold of 2^k tiles, as the digits of a binary counter. */
+void tp__push_tile(const tp_fold *reduction, tp_partial level[64], uint64_t tiles_before, tp_partial p);
+tp_partial tp__fold_levels(const tp_fold *reduction, const tp_partial level[64], uint64_t tiles);
+
+/* Convert a partial to the step's dtype and store it as element i; false when it does not fit. */
+bool tp__store_partial(tp_dtype dtype, void *data, int64_t i, tp_partial p);
+tp_status tp__fail_unfit(tp_program *program, const tp__step *step, int64_t value, int64_t element);
 
 /* The values of an output by step. */
 const void *tp__output_data(const tp_program *program, int32_t output);

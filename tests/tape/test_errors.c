@@ -248,7 +248,8 @@ static void test_every_message_has_a_row(void **state)
         glob_t found;
         assert_int_equal(glob(patterns[p], 0, NULL, &found), 0);
         for (size_t k = 0; k < found.gl_pathc; k++)
-            missing += messages_without_row(found.gl_pathv[k], &messages);
+            if (strstr(found.gl_pathv[k], "src/tape/dump.c") == NULL) /* prints plans, reports nothing */
+                missing += messages_without_row(found.gl_pathv[k], &messages);
         globfree(&found);
     }
     assert_true(messages > 100); /* else the reading went wrong */

@@ -137,6 +137,7 @@ static void test_null_tape(void **state)
     tp_tape_clear_error(NULL);
     assert_int_equal(tp_tape_count(NULL), 0);
     tp_tape_print(NULL, stdout);
+    tp_tape_graph(NULL, stdout);
     assert_int_equal(tp_tape_rewind(mark), TP_BAD_ARGUMENT);
     tp_scope_begin(NULL, "a");
     tp_scope_end(NULL);
@@ -165,6 +166,7 @@ static void test_null_arguments_of_a_tape(void **state)
     (void)state;
 
     tp_tape_print(tape, NULL);
+    tp_tape_graph(tape, NULL);
     tp_scope_begin(tape, NULL);
     tp_scope_end(tape);
     assert_false(tp_is_valid(tp_concat(NULL, 3, 0)) || tp_is_valid((tp_concat)(NULL, 3, 0)));
@@ -281,6 +283,9 @@ static void test_null_program(void **state)
     assert_int_equal(tp_program_hidden(NULL, NULL), 0);
     assert_int_equal(tp_program_hidden(NULL, &message), 0);
     assert_string_equal(message, "");
+    tp_program_dump(NULL, stdout);
+    tp_program_graph(NULL, stdout);
+    assert_int_equal(tp_program_report(NULL).memory, 0);
     tp_program_destroy(NULL);
 }
 
@@ -291,6 +296,8 @@ static void test_program_output_arguments(void **state)
     tp_program *program = tp_compile((tp_tensor[]){tp_neg(w), tp_assign(w, tp_exp(w))}, 2, NULL);
     (void)state;
 
+    tp_program_dump(program, NULL);
+    tp_program_graph(program, NULL);
     assert_null(tp_program_output(program, 0, TP_F32)); /* not run */
     assert_int_equal(tp_run(program), TP_OK);
     assert_non_null(tp_program_output(program, 0, TP_F32));

@@ -1,0 +1,386 @@
+/* interpret.c -- runs a plan: kernel by kernel, block by block, instruction by instruction. */
+#include "plan.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* Elements times instructions below which waking other threads costs more than they save. */
+enum { WORTH_A_TEAM = 400000 };
+
+typedef struct block {
+    int64_t n, rows;
+    /* First element in kernel order, first row, first element within the row (columns: line). */
+    int64_t index[TP__INDEX_COUNT];
+} block;
+
+typedef struct loop { /* one thread's share of a kernel's run */
+    const tp__kernel *kernel;
+    const struct tp__plan *plan;
+    char *scratch;
+    const tp__instruction *unfit; /* a fold whose result does not fit i32 */
+    int64_t unfit_row, unfit_value;
+} loop;
+
+/* ---- Operands -------------------------------------------------------------------------------------- */
+
+static inline char *address(const loop *l, const tp__operand *o, const block *b)
+{
+    char *base = o->in_scratch ? l->scratch + o->offset : o->memory;
+    return base + b->index[o->index] * o->stride;
+}
+
+/* Every row value `times` times. */
+static void spread(void *out, const void *x, int32_t size, int64_t rows, int64_t times)
+{
+    if (size == 4) {
+        uint32_t *y = out;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < times; i++)
+                *y++ = ((const uint32_t *)x)[r];
+    } else {
+        uint64_t *y = out;
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < times; i++)
+                *y++ = ((const uint64_t *)x)[r];
+    }
+}
+
+static void gather(const loop *l, const tp__instruction *i, const block *b)
+{
+    const tp__kernel *k = l->kernel;
+    char *y = address(l, &i->y, b);
+    const size_t size = (size_t)i->y.size;
+    if (i->once)
+        spread(y, i->x[0].memory + i->strides.offset * (int64_t)size, i->y.size, 1, b->n);
+    else if (i->row)
+        tp__gather(y, i->x[0].memory, size, &k->row_shape, &i->strides, b->index[TP__AT_ROW], b->rows);
+    else
+        tp__gather(y, i->x[0].memory, size, &k->shape, &i->strides, b->index[TP__AT_ELEMENT], b->n);
+}
+
+static inline void apply(const loop *l, const tp__instruction *i, const block *b)
+{
+    const void *x[8];
+    for (int32_t k = 0; k < i->n; k++)
+        x[k] = address(l, &i->x[k], b);
+    i->map(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr);
+}
+
+/* ---- Folds ----------------------------------------------------------------------------------------- */
+
+static void store_row(loop *l, const tp__instruction *i, const block *b, int64_t r, tp_partial p)
+{
+    if (!tp__store_partial(i->dtype, address(l, &i->y, b), r, p) && l->unfit == NULL) {
+        l->unfit = i;
+        l->unfit_row = b->index[TP__AT_ROW] + r;
+        l->unfit_value = p.i;
+    }
+}
+
+static void fold_whole_rows(loop *l, const tp__instruction *i, const block *b)
+{
+    const char *x = address(l, &i->x[0], b);
+    const int64_t length = l->kernel->length;
+    for (int64_t r = 0; r < b->rows; r++)
+        store_row(l, i, b, r, i->reduction->tile(length, x + r * length * i->x[0].size));
+}
+
+/* Columns: lanes, then levels, each TP__COLUMN_BLOCK partials wide. */
+static tp_partial *lanes_of(const loop *l, const tp__instruction *i)
+{
+    return (tp_partial *)(void *)(l->scratch + i->fold);
+}
+
+static void clear_lanes(const tp__instruction *i, tp_partial *lane, int64_t n)
+{
+    const tp_partial identity = i->reduction->tile(0, NULL);
+    for (int64_t c = 0; c < n; c++)
+        lane[c] = identity;
+}
+
+/* Of a single row, one per tile, whichever thread makes it. */
+static tp_partial *flat_partials(const loop *l, const tp__instruction *i)
+{
+    const int64_t tiles = (l->kernel->length - 1) / TP_TILE + 1;
+    return (tp_partial *)(void *)l->plan->partial_memory + (int64_t)i->fold_number * tiles;
+}
+
+/* The lanes of a finished tile become one partial per column, which enters the levels. */
+static void close_column_tile(const loop *l, const tp__instruction *i, int64_t tile, int64_t n)
+{
+    const int64_t wide = TP__COLUMN_BLOCK;
+    tp_partial *lane = lanes_of(l, i), *level = lane + TP_LANES * wide;
+
+    for (int64_t half = TP_LANES / 2; half > 0; half /= 2)
+        for (int64_t a = 0; a < half; a++)
+            i->reduction->merge_all(n, lane + a * wide, lane + (a + half) * wide);
+    for (; tile & 1; tile >>= 1, level += wide)
+        for (int64_t c = 0; c < n; c++)
+            lane[c] = i->reduction->merge(level[c], lane[c]);
+    memcpy(level, lane, (size_t)n * sizeof *lane);
+    clear_lanes(i, lane, TP_LANES * wide);
+}
+
+static void fold_columns(const loop *l, const tp__instruction *i, const block *b)
+{
+    const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, last = l->kernel->length - 1;
+    if (b->index[TP__AT_COLUMN] == 0)
+        clear_lanes(i, lanes_of(l, i), (int64_t)TP_LANES * TP__COLUMN_BLOCK);
+    i->reduction->accumulate(b->n, lanes_of(l, i) + in_tile % TP_LANES * TP__COLUMN_BLOCK,
+                             address(l, &i->x[0], b));
+    if (in_tile == TP_TILE - 1 || b->index[TP__AT_COLUMN] == last)
+        close_column_tile(l, i, b->index[TP__AT_COLUMN] / TP_TILE, b->n);
+}
+
+/* A part of a row: into the lanes of its tile; a full tile becomes a partial. */
+static void fold_strip(loop *l, const tp__instruction *i, const block *b)
+{
+    const tp__kernel *k = l->kernel;
+    const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, tile = b->index[TP__AT_COLUMN] / TP_TILE;
+    tp_partial *lane = lanes_of(l, i);
+
+    if (in_tile == 0)
+        clear_lanes(i, lane, TP_LANES);
+    i->reduction->strip(b->n, lane, address(l, &i->x[0], b));
+    if (in_tile + b->n < TP_TILE && b->index[TP__AT_COLUMN] + b->n < k->length)
+        return;
+    for (int64_t half = TP_LANES / 2; half > 0; half /= 2)
+        i->reduction->merge_all(half, lane, lane + half);
+    if (k->mode == TP__FLAT)
+        flat_partials(l, i)[tile] = lane[0];
+    else
+        tp__push_tile(i->reduction, lane + TP_LANES, (uint64_t)tile, lane[0]);
+}
+
+static void fold(loop *l, const tp__instruction *i, const block *b)
+{
+    if (l->kernel->whole_rows)
+        fold_whole_rows(l, i, b);
+    else if (l->kernel->mode == TP__COLUMNS)
+        fold_columns(l, i, b);
+    else
+        fold_strip(l, i, b);
+}
+
+/* After a row was swept. */
+static void finish_fold(loop *l, const tp__instruction *i, const block *b)
+{
+    const uint64_t tiles = (uint64_t)((l->kernel->length - 1) / TP_TILE + 1);
+
+    if (l->kernel->mode != TP__COLUMNS) {
+        store_row(l, i, b, 0, tp__fold_levels(i->reduction, lanes_of(l, i) + TP_LANES, tiles));
+        return;
+    }
+    const tp_partial *level = lanes_of(l, i) + TP_LANES * TP__COLUMN_BLOCK;
+    for (int64_t c = 0; c < b->rows; c++) {
+        tp_partial one[64];
+        for (int k = 0; tiles >> k; k++)
+            one[k] = level[k * TP__COLUMN_BLOCK + c];
+        store_row(l, i, b, c, tp__fold_levels(i->reduction, one, tiles));
+    }
+}
+
+/* The partials of a single row, whichever threads made them. */
+static void finish_flat_fold(loop *l, const tp__instruction *i, const block *b)
+{
+    const int64_t tiles = (l->kernel->length - 1) / TP_TILE + 1;
+    const tp_partial *p = flat_partials(l, i);
+    tp_partial level[64];
+    for (int64_t t = 0; t < tiles; t++)
+        tp__push_tile(i->reduction, level, (uint64_t)t, p[t]);
+    store_row(l, i, b, 0, tp__fold_levels(i->reduction, level, (uint64_t)tiles));
+}
+
+/* ---- Instructions ---------------------------------------------------------------------------------- */
+
+static void execute(loop *l, const tp__instruction *i, const block *b)
+{
+    switch (i->kind) {
+    case TP__APPLY: break; /* inline in execute_all */
+    case TP__GATHER: gather(l, i, b); break;
+    case TP__FOLD: fold(l, i, b); break;
+    case TP__SPREAD:
+        spread(address(l, &i->y, b), address(l, &i->x[0], b), i->y.size, b->rows,
+               b->rows > 0 ? b->n / b->rows : 0);
+        break;
+    case TP__SCATTER:
+        tp__scatter(i->y.memory, address(l, &i->x[0], b), (size_t)i->y.size, &l->kernel->shape, &i->strides,
+                    b->index[TP__AT_ELEMENT], b->n);
+        break;
+    }
+}
+
+/* Instructions first .. end - 1 of a phase's row stage or elements. */
+typedef struct stretch {
+    int32_t first, end;
+} stretch;
+
+static stretch stage(const tp__kernel *k, int32_t from, int32_t phase, bool row_stage)
+{
+    stretch s = {from, from};
+    while (s.end < k->instructions && k->instruction[s.end].phase == phase &&
+           (k->instruction[s.end].row || k->instruction[s.end].once) == row_stage)
+        s.end++;
+    return s;
+}
+
+static void execute_all(loop *l, stretch s, const block *b)
+{
+    const tp__instruction *end = l->kernel->instruction + s.end;
+    for (const tp__instruction *i = l->kernel->instruction + s.first; i < end; i++)
+        if (i->kind == TP__APPLY)
+            apply(l, i, b);
+        else
+            execute(l, i, b);
+}
+
+/* One row (or one block of columns) phase by phase, each sweeping all of it. */
+static void sweep_row(loop *l, const block *whole)
+{
+    const tp__kernel *k = l->kernel;
+    const bool columns = k->mode == TP__COLUMNS;
+    const int64_t step = columns ? 1 : TP__BLOCK;
+    int32_t at = 0;
+
+    for (int32_t phase = 0; phase <= k->phases; phase++) {
+        const stretch once = stage(k, at, phase, true), full = stage(k, once.end, phase, false);
+        block b = *whole;
+        b.n = columns ? whole->rows : k->length < TP__BLOCK ? k->length : TP__BLOCK;
+        execute_all(l, once, &b);
+        for (int64_t j = 0; j < k->length && full.first < full.end; j += step) {
+            b.index[TP__AT_COLUMN] = j;
+            b.index[TP__AT_ELEMENT] =
+                columns ? j * k->rows + whole->index[TP__AT_ROW] : whole->index[TP__AT_ROW] * k->length + j;
+            b.n = columns ? whole->rows : k->length - j < TP__BLOCK ? k->length - j : TP__BLOCK;
+            execute_all(l, full, &b);
+        }
+        for (int32_t i = full.first; i < full.end; i++)
+            if (k->instruction[i].kind == TP__FOLD)
+                finish_fold(l, &k->instruction[i], whole);
+        at = full.end;
+    }
+}
+
+/* ---- Kernels --------------------------------------------------------------------------------------- */
+
+/* What a thread takes at a time, and how many of these there are. */
+static int64_t pieces_of(const tp__kernel *k, int64_t *rows_at_once)
+{
+    *rows_at_once = 1;
+    if (k->mode == TP__FLAT)
+        return (k->length - 1) / TP_TILE + 1;
+    if (k->mode == TP__COLUMNS)
+        *rows_at_once = TP__COLUMN_BLOCK;
+    else if (k->whole_rows)
+        *rows_at_once = TP__BLOCK / k->length;
+    return (k->rows - 1) / *rows_at_once + 1;
+}
+
+static void run_flat_share(loop *l, int64_t first, int64_t end)
+{
+    const tp__kernel *k = l->kernel;
+    const stretch once = stage(k, 0, 0, true), full = stage(k, once.end, 0, false);
+    const block any = {.n = k->length < TP__BLOCK ? k->length : TP__BLOCK, .rows = 1};
+    const int64_t stop = end * TP_TILE < k->length ? end * TP_TILE : k->length;
+
+    execute_all(l, once, &any);
+    for (int64_t start = first * TP_TILE; start < stop; start += TP__BLOCK) {
+        const int64_t left = stop - start;
+        const block b = {left < TP__BLOCK ? left : TP__BLOCK, 1, {0, start, 0, start}};
+        execute_all(l, full, &b);
+    }
+}
+
+/* What follows the folds of a single row. */
+static void finish_flat(loop *l)
+{
+    const tp__kernel *k = l->kernel;
+    const stretch once = stage(k, 0, 0, true), full = stage(k, once.end, 0, false);
+    const block row = {.n = 1, .rows = 1};
+
+    for (int32_t i = full.first; i < full.end; i++)
+        if (k->instruction[i].kind == TP__FOLD)
+            finish_flat_fold(l, &k->instruction[i], &row);
+    execute_all(l, (stretch){full.end, k->instructions}, &row);
+}
+
+static void run_share(loop *l, int64_t first, int64_t end, int64_t rows_at_once)
+{
+    const tp__kernel *k = l->kernel;
+    if (k->mode == TP__FLAT) {
+        run_flat_share(l, first, end);
+        return;
+    }
+    for (int64_t piece = first; piece < end; piece++) {
+        const int64_t row = piece * rows_at_once, left = k->rows - row;
+        block b = {.rows = left < rows_at_once ? left : rows_at_once, .index = {[TP__AT_ROW] = row}};
+        b.index[TP__AT_ELEMENT] = k->mode == TP__COLUMNS ? row : row * k->length;
+        b.n = b.rows * k->length;
+        if (k->whole_rows)
+            execute_all(l, (stretch){0, k->instructions}, &b);
+        else
+            sweep_row(l, &b);
+    }
+}
+
+static int team_size(const tp__kernel *k, const struct tp__plan *plan, int64_t pieces)
+{
+    if (plan->threads == 1 || (k->cost < WORTH_A_TEAM && !plan->always_parallel))
+        return 1;
+    return pieces < plan->threads ? (int)pieces : plan->threads;
+}
+
+static tp_status run_loop(tp_program *program, const tp__kernel *k)
+{
+    const struct tp__plan *plan = program->plan;
+    int64_t rows_at_once;
+    const int64_t pieces = pieces_of(k, &rows_at_once);
+    const int threads = team_size(k, plan, pieces);
+    loop result = {.kernel = k, .plan = plan, .scratch = plan->scratch_memory};
+
+    if (threads == 1) {
+        run_share(&result, 0, pieces, rows_at_once);
+    } else {
+#ifdef _OPENMP
+#pragma omp parallel num_threads(threads)
+        {
+            const int64_t t = omp_get_thread_num(), of = omp_get_num_threads();
+            loop l = {.kernel = k, .plan = plan, .scratch = plan->scratch_memory + (size_t)t * plan->scratch};
+            run_share(&l, pieces * t / of, pieces * (t + 1) / of, rows_at_once);
+            if (l.unfit != NULL) {
+#pragma omp critical(tapir_unfit)
+                if (result.unfit == NULL || l.unfit_row < result.unfit_row)
+                    result = l;
+            }
+        }
+#endif
+    }
+    result.scratch = plan->scratch_memory;
+    if (k->mode == TP__FLAT)
+        finish_flat(&result);
+    if (result.unfit != NULL)
+        return tp__fail_unfit(program, &program->step[result.unfit->step], result.unfit_value,
+                              result.unfit_row);
+    return TP_OK;
+}
+
+static tp_status run_alone(tp_program *program, const tp__kernel *k)
+{
+    tp__step *step = &program->step[k->step];
+    if (!k->copies)
+        return tp__reference_step(program, step);
+    tp__gather(step->data, program->step[k->copied_from].data, tp_dtype_size(step->dtype), &step->shape,
+               &k->copied_strides, 0, step->count);
+    return TP_OK;
+}
+
+tp_status tp__plan_run(tp_program *program)
+{
+    for (const tp__kernel *k = program->plan->kernel; k != NULL; k = k->next) {
+        const tp_status status = k->is_loop ? run_loop(program, k) : run_alone(program, k);
+        if (status != TP_OK)
+            return status;
+    }
+    return TP_OK;
+}

@@ -1,0 +1,237 @@
+/* plan.c -- group, lower, then give every stored value a place in one block of memory.
+ *
+ * A value needs its place from the kernel that computes it to the last that reads it; places are reused after that.
+ */
+#include "planner.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { MOST_THREADS = 64 };
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + TP__ALIGNMENT - 1) & ~(size_t)(TP__ALIGNMENT - 1);
+}
+
+/* ---- Places ---------------------------------------------------------------------------------------- */
+
+typedef struct span {
+    size_t begin, end;
+    int32_t last; /* order of the last kernel that reads it */
+} span;
+
+typedef struct layout {
+    span *live; /* sorted by place */
+    int32_t n;
+    size_t peak;
+} layout;
+
+static void drop_dead(layout *l, int32_t order)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->live[i].last >= order)
+            l->live[kept++] = l->live[i];
+    l->n = kept;
+}
+
+/* The lowest gap that is large enough. */
+static size_t take_place(layout *l, size_t bytes, int32_t last)
+{
+    size_t begin = 0;
+    int32_t at = 0;
+    for (; at < l->n && l->live[at].begin < begin + bytes; at++)
+        begin = l->live[at].end > begin ? l->live[at].end : begin;
+    memmove(l->live + at + 1, l->live + at, (size_t)(l->n - at) * sizeof *l->live);
+    l->live[at] = (span){begin, begin + bytes, last};
+    l->n++;
+    l->peak = begin + bytes > l->peak ? begin + bytes : l->peak;
+    return begin;
+}
+
+static size_t bytes_of(const tp__step *step)
+{
+    return rounded((size_t)step->count * tp_dtype_size(step->dtype));
+}
+
+/* Does the planner have to find memory for the values of the step? */
+static bool owns_memory(const planner *p, int32_t s)
+{
+    return p->at[s].kernel != NULL && p->at[s].stored && p->at[s].base == s &&
+           p->program->step[s].leaf == NULL;
+}
+
+static bool place_values(planner *p, size_t *offset, size_t *peak)
+{
+    const tp_program *program = p->program;
+    layout l = {0};
+    l.live = tp__allocate(&program->tape->allocator, ((size_t)program->steps + 1) * sizeof *l.live);
+    if (l.live == NULL)
+        return false;
+    for (const tp__kernel *k = p->plan->kernel; k != NULL; k = k->next) {
+        drop_dead(&l, k->order);
+        for (int32_t i = 0; i < (k->is_loop ? k->nodes : 1); i++) {
+            const int32_t s = k->is_loop ? k->node[i] : k->step;
+            if (owns_memory(p, s))
+                offset[s] = take_place(&l, bytes_of(&program->step[s]), p->at[s].last);
+        }
+    }
+    *peak = l.peak;
+    tp__release(&program->tape->allocator, l.live, ((size_t)program->steps + 1) * sizeof *l.live);
+    return true;
+}
+
+/* ---- Constants ------------------------------------------------------------------------------------- */
+
+/* A known number stands repeated over a whole block, so that kernels read it as they read anything else. */
+static size_t constant_bytes(const tp__step *step)
+{
+    return step->op == &tp__scalar_op ? rounded(TP__BLOCK * tp_dtype_size(step->dtype)) + TP__ALIGNMENT : 0;
+}
+
+static void fill_constant(const tp__step *step)
+{
+    const double value = ((const tp__scalar_attr *)step->attr)->value;
+    for (int i = 0; i < TP__BLOCK; i++)
+        if (step->dtype == TP_F32)
+            ((float *)step->data)[i] = (float)value;
+        else if (step->dtype == TP_F64)
+            ((double *)step->data)[i] = value;
+        else
+            ((int32_t *)step->data)[i] = (int32_t)value;
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------------- */
+
+static void set_addresses(planner *p)
+{
+    for (tp__kernel *k = p->plan->kernel; k != NULL; k = k->next)
+        for (int32_t i = 0; i < k->instructions; i++) {
+            tp__instruction *instruction = &k->instruction[i];
+            if (instruction->y.step >= 0)
+                instruction->y.memory = p->program->step[instruction->y.step].data;
+            for (int32_t j = 0; j < instruction->n; j++)
+                if (instruction->x[j].step >= 0)
+                    instruction->x[j].memory = p->program->step[instruction->x[j].step].data;
+        }
+}
+
+/* Views without gaps are read in place also by those who know nothing of strides. */
+static void point_views(planner *p)
+{
+    for (int32_t s = 0; s < p->program->steps; s++) {
+        tp__step *step = &p->program->step[s];
+        const placed *at = &p->at[s];
+        const tp__step *base = &p->program->step[at->base];
+        if (at->base != s && base->data != NULL)
+            step->data = (char *)base->data + at->strides.offset * (int64_t)tp_dtype_size(step->dtype);
+    }
+}
+
+static void measure_kernels(struct tp__plan *plan)
+{
+    for (const tp__kernel *k = plan->kernel; k != NULL; k = k->next) {
+        plan->scratch = k->scratch > plan->scratch ? k->scratch : plan->scratch;
+        if (k->is_loop && k->mode == TP__FLAT) {
+            const size_t tiles = (size_t)((k->length - 1) / TP_TILE + 1);
+            const size_t bytes = (size_t)k->folds * tiles * sizeof(tp_partial);
+            plan->partials = bytes > plan->partials ? bytes : plan->partials;
+        }
+    }
+    plan->scratch = rounded(plan->scratch);
+    plan->partials = rounded(plan->partials);
+}
+
+/* Values, constants, then what the threads need. */
+static bool allocate(planner *p, const size_t *offset, size_t peak, size_t block_bytes, size_t call_bytes)
+{
+    tp_program *program = p->program;
+    struct tp__plan *plan = p->plan;
+    const size_t limit = SIZE_MAX / 4;
+    size_t total = peak + TP__ALIGNMENT;
+
+    if (peak > limit || block_bytes + call_bytes > limit)
+        return false;
+
+    measure_kernels(plan);
+    for (int32_t s = 0; s < program->steps; s++)
+        total += constant_bytes(&program->step[s]);
+    total += tp__snapshot_bytes(program) + block_bytes + call_bytes + plan->partials +
+             plan->scratch * (size_t)plan->threads;
+    program->memory = tp__allocate(&program->tape->allocator, total);
+    if (program->memory == NULL)
+        return false;
+    program->memory_size = total;
+
+    char *next = (char *)program->memory + peak + TP__ALIGNMENT;
+    for (int32_t s = 0; s < program->steps; s++) {
+        tp__step *step = &program->step[s];
+        if (step->leaf == NULL &&
+            step->op->kind != TP_GROUP) /* those without elements point somewhere, too */
+            step->data = owns_memory(p, s)  ? (char *)program->memory + offset[s]
+                         : step->count == 0 ? program->memory
+                                            : NULL;
+        if (step->op == &tp__scalar_op) {
+            step->data = next;
+            fill_constant(step);
+        }
+        next += constant_bytes(step);
+    }
+    next = tp__place_snapshots(program, next);
+    program->block = next;
+    program->call_scratch = next + block_bytes;
+    plan->partial_memory = next + block_bytes + call_bytes;
+    plan->scratch_memory = plan->partial_memory + plan->partials;
+    return true;
+}
+
+/* ---- Plan ------------------------------------------------------------------------------------------ */
+
+static bool build(planner *p, size_t *offset)
+{
+    size_t block_bytes, call_bytes, peak;
+
+    if (!tp__group(p))
+        return false;
+    for (tp__kernel *k = p->plan->kernel; k != NULL; k = k->next) {
+        if (k->is_loop && !tp__lower(p, k))
+            return false;
+        if (!k->is_loop && p->at[k->step].is_copy) {
+            k->copies = true;
+            k->copied_from = p->at[k->step].copied_from;
+            k->copied_strides = p->at[k->step].copied_strides;
+        }
+    }
+    if (!tp__measure_scratch(p->program, &block_bytes, &call_bytes) || !place_values(p, offset, &peak) ||
+        !allocate(p, offset, peak, block_bytes, call_bytes))
+        return false;
+    point_views(p);
+    set_addresses(p);
+    return true;
+}
+
+bool tp__plan(tp_program *program)
+{
+    const tp_allocator *allocator = &program->tape->allocator;
+    const size_t steps = (size_t)program->steps;
+    planner p = {.program = program, .plan = tp__arena_take(&program->arena, sizeof *p.plan)};
+    size_t *offset = tp__allocate(allocator, steps * sizeof *offset);
+    p.at = tp__allocate(allocator, steps * sizeof *p.at);
+    bool fine = p.plan != NULL && offset != NULL && p.at != NULL;
+
+    if (fine) {
+        p.plan->threads = 1;
+        p.plan->always_parallel = program->options.always_parallel;
+#ifdef _OPENMP
+        const int threads = omp_get_max_threads();
+        p.plan->threads = threads < MOST_THREADS ? threads : MOST_THREADS;
+#endif
+        program->plan = p.plan;
+        fine = build(&p, offset);
+    }
+    tp__release(allocator, offset, steps * sizeof *offset);
+    tp__release(allocator, p.at, steps * sizeof *p.at);
+    return fine;
+}
