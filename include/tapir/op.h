@@ -111,6 +111,8 @@ typedef struct tp_fold {
     void (*strip)(int64_t n, tp_partial *lane, const void *x);        /* part of a tile into its lanes */
     void (*accumulate)(int64_t n, tp_partial *a, const void *x);      /* a[i] = a[i] folded with x[i] */
     void (*merge_all)(int64_t n, tp_partial *a, const tp_partial *b); /* a[i] = a[i] merged with b[i] */
+    void (*rows)(int64_t rows, int64_t n, tp_partial *p,
+                 const void *x); /* p[r] = tile(n, row r), 0 < n <= TP_TILE */
 } tp_fold;
 
 /* Strides of a view, in elements: element (i0, i1, ...) of y is x_data[offset + sum i_d * stride[d]]. */
@@ -230,13 +232,10 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 /* ---- Instruction sets ------------------------------------------------------------------------------ */
 
 /* Before a kernel's definition: the compiler makes it for each of these instruction sets, and the loader picks the best
- * that the machine has.  The bits of the results are the same (docs/math.md).  Not under sanitizers, whose run-time
- * is not ready when the loader picks. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TP_ONE_INSTRUCTION_SET
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+ * that the machine has.  The bits of the results are the same (docs/math.md).  With gcc on x86-64 only: clang gives what
+ * picks a static kernel a global name, so that two of the same name would collide.  Not under sanitizers, which are
+ * not ready when the loader picks. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
 #define TP_ONE_INSTRUCTION_SET
 #endif
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(TP_ONE_INSTRUCTION_SET)
@@ -359,8 +358,39 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
                 lane[l] = NAME##_merge(lane[l], lane[l + half]);                                             \
         return lane[0];                                                                                      \
     }                                                                                                        \
-    static const tp_fold NAME##_fold = {NAME##_tile, NAME##_merge, NAME##_strip, NAME##_accumulate,          \
-                                        NAME##_merge_all};
+    TP_INSTRUCTION_SETS                                                                                      \
+    static void NAME##_rows(int64_t rows_, int64_t n_, tp_partial *p_, const void *x_)                       \
+    {                                                                                                        \
+        enum { AT_ONCE_ = 32 };                                                                              \
+        WIDE lane[TP_LANES][AT_ONCE_];                                                                       \
+        const TYPE *x = (const TYPE *)x_;                                                                    \
+        for (int64_t first = 0; first < rows_; first += AT_ONCE_, x += AT_ONCE_ * n_) {                      \
+            const int64_t here = rows_ - first < AT_ONCE_ ? rows_ - first : AT_ONCE_;                        \
+            const int64_t used = n_ < TP_LANES ? n_ : TP_LANES;                                              \
+            for (int64_t l = 0; l < used; l++)                                                               \
+                TP_SIMD_ for (int64_t r = 0; r < here; r++)                                                  \
+                {                                                                                            \
+                    lane[l][r] = (WIDE)x[r * n_ + l];                                                        \
+                }                                                                                            \
+            for (int64_t i_ = TP_LANES; i_ < n_; i_++)                                                       \
+                TP_SIMD_ for (int64_t r = 0; r < here; r++)                                                  \
+                {                                                                                            \
+                    const WIDE a = lane[i_ % TP_LANES][r], b = (WIDE)x[r * n_ + i_];                         \
+                    lane[i_ % TP_LANES][r] = (EXPRESSION);                                                   \
+                }                                                                                            \
+            for (int64_t half = TP_LANES / 2; half > 0; half /= 2)                                           \
+                for (int64_t l = 0; l < half && l + half < used; l++)                                        \
+                    TP_SIMD_ for (int64_t r = 0; r < here; r++)                                              \
+                    {                                                                                        \
+                        const WIDE a = lane[l][r], b = lane[l + half][r];                                    \
+                        lane[l][r] = (EXPRESSION);                                                           \
+                    }                                                                                        \
+            for (int64_t r = 0; r < here; r++)                                                               \
+                p_[first + r].FIELD = lane[0][r];                                                            \
+        }                                                                                                    \
+    }                                                                                                        \
+    static const tp_fold NAME##_fold = {NAME##_tile,       NAME##_merge,     NAME##_strip,                   \
+                                        NAME##_accumulate, NAME##_merge_all, NAME##_rows};
 
 #define TP_FOLD(NAME, IDENTITY, EXPRESSION)                                                                  \
     TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \

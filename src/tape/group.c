@@ -139,22 +139,37 @@ static bool is_loop_step(const planner *p, const tp__step *step)
     return x->count > 0 && x->count != step->count;
 }
 
-/* Copies are decided before anything is placed, so that all readers of a view see the same. */
+static int32_t count_copies(const planner *p)
+{
+    int32_t copies = 0;
+    for (int32_t s = 0; s < p->program->steps; s++)
+        copies += p->at[s].is_copy;
+    return copies;
+}
+
+/* Copies are decided before anything is placed, so that all readers of a view see the same.  A copy may leave gaps in
+ * views of it that had none, whose readers then want copies too: so again, until there are no more. */
 static void resolve_all(planner *p)
 {
     const tp_program *program = p->program;
-    for (int32_t s = 0; s < program->steps; s++) {
-        const tp__step *step = &program->step[s];
+    int32_t before, copies = 0;
+
+    for (int32_t s = 0; s < program->steps; s++)
         resolve(p, s);
-        if (!is_loop_step(p, step) && step->op->kind != TP_VIEW)
-            for (int32_t k = 0; k < step->n; k++)
-                make_contiguous(p, step->input[k]);
-    }
-    for (int32_t k = 0; k < program->outputs; k++)
-        make_result(p, program->output[k].step);
-    for (int32_t s = 0; s < program->steps; s++) /* views of views that became copies */
-        if (program->step[s].op->kind == TP_VIEW && !p->at[s].is_copy)
-            resolve(p, s);
+    do {
+        before = copies;
+        for (int32_t s = 0; s < program->steps; s++) {
+            const tp__step *step = &program->step[s];
+            if (step->op->kind == TP_VIEW && !p->at[s].is_copy)
+                resolve(p, s);
+            if (!is_loop_step(p, step) && step->op->kind != TP_VIEW)
+                for (int32_t k = 0; k < step->n; k++)
+                    make_contiguous(p, step->input[k]);
+        }
+        for (int32_t k = 0; k < program->outputs; k++)
+            make_result(p, program->output[k].step);
+        copies = count_copies(p);
+    } while (copies != before);
 }
 
 /* ---- Kernels --------------------------------------------------------------------------------------- */

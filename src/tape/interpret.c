@@ -31,18 +31,19 @@ static inline char *address(const loop *l, const tp__operand *o, const block *b)
 }
 
 /* Every row value `times` times. */
+TP_INSTRUCTION_SETS
 static void spread(void *out, const void *x, int32_t size, int64_t rows, int64_t times)
 {
     if (size == 4) {
         uint32_t *y = out;
         for (int64_t r = 0; r < rows; r++)
             for (int64_t i = 0; i < times; i++)
-                *y++ = ((const uint32_t *)x)[r];
+                y[r * times + i] = ((const uint32_t *)x)[r];
     } else {
         uint64_t *y = out;
         for (int64_t r = 0; r < rows; r++)
             for (int64_t i = 0; i < times; i++)
-                *y++ = ((const uint64_t *)x)[r];
+                y[r * times + i] = ((const uint64_t *)x)[r];
     }
 }
 
@@ -82,6 +83,13 @@ static void fold_whole_rows(loop *l, const tp__instruction *i, const block *b)
 {
     const char *x = address(l, &i->x[0], b);
     const int64_t length = l->kernel->length;
+    tp_partial p[TP__BLOCK];
+    if (length <= 4 * TP_LANES) { /* side by side: a tile by itself would be all set-up */
+        i->reduction->rows(b->rows, length, p, x);
+        for (int64_t r = 0; r < b->rows; r++)
+            store_row(l, i, b, r, p[r]);
+        return;
+    }
     for (int64_t r = 0; r < b->rows; r++)
         store_row(l, i, b, r, i->reduction->tile(length, x + r * length * i->x[0].size));
 }
@@ -119,14 +127,13 @@ static void close_column_tile(const loop *l, const tp__instruction *i, int64_t t
         for (int64_t c = 0; c < n; c++)
             lane[c] = i->reduction->merge(level[c], lane[c]);
     memcpy(level, lane, (size_t)n * sizeof *lane);
-    clear_lanes(i, lane, TP_LANES * wide);
 }
 
 static void fold_columns(const loop *l, const tp__instruction *i, const block *b)
 {
     const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, last = l->kernel->length - 1;
-    if (b->index[TP__AT_COLUMN] == 0)
-        clear_lanes(i, lanes_of(l, i), (int64_t)TP_LANES * TP__COLUMN_BLOCK);
+    for (int lane = 0; lane < TP_LANES && in_tile == 0; lane++)
+        clear_lanes(i, lanes_of(l, i) + lane * TP__COLUMN_BLOCK, b->n);
     i->reduction->accumulate(b->n, lanes_of(l, i) + in_tile % TP_LANES * TP__COLUMN_BLOCK,
                              address(l, &i->x[0], b));
     if (in_tile == TP_TILE - 1 || b->index[TP__AT_COLUMN] == last)

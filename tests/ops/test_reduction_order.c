@@ -285,9 +285,35 @@ static void test_mean_of_ten_million(void **state)
     tp_tape_destroy(tape);
 }
 
+/* The reference executor; loops split among threads. */
+static int run_by_reference(void **state)
+{
+    (void)state;
+    compile_options = (tp_compile_options){.reference = true};
+    return 0;
+}
+
+static int run_in_parallel(void **state)
+{
+    (void)state;
+    compile_options = (tp_compile_options){.always_parallel = true};
+    return 0;
+}
+
+static int run_by_default(void **state)
+{
+    (void)state;
+    compile_options = (tp_compile_options){0};
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order, run_by_reference, run_by_default),
+        cmocka_unit_test_setup_teardown(test_order, run_in_parallel, run_by_default),
+        cmocka_unit_test_setup_teardown(test_every_set_of_axes, run_by_reference, run_by_default),
+        cmocka_unit_test_setup_teardown(test_every_set_of_axes, run_in_parallel, run_by_default),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_order_matters),
         cmocka_unit_test(test_negative_zeros),

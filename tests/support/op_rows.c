@@ -176,9 +176,9 @@ tp_tensor make_operand(tp_tape *tape, operand_form form, tp_dtype dtype, tp_shap
 {
     const tp_shape own = leaf_shape_for(form, shape);
     const int64_t n = tp_shape_count(own);
-    double values[1024];
+    double values[VALUES_MAX];
 
-    assert_in_range((uintmax_t)n, 0, 1024);
+    assert_in_range((uintmax_t)n, 0, VALUES_MAX);
     draw_values(s, values, n);
     for (int64_t i = 0; form == FORM_INTERIOR && i < n; i++)
         values[i] = solve_cubic(values[i]);
@@ -191,10 +191,10 @@ tp_tensor make_operand(tp_tape *tape, operand_form form, tp_dtype dtype, tp_shap
 tp_tensor loss_of(tp_tensor y, uint64_t seed)
 {
     const int64_t n = tp_count_of(y);
-    double weight[1024];
+    double weight[VALUES_MAX];
     generator g = seeded(seed);
 
-    assert_in_range((uintmax_t)n, 0, 1024);
+    assert_in_range((uintmax_t)n, 0, VALUES_MAX);
     for (int64_t i = 0; i < n; i++)
         weight[i] = next_between(&g, 0.25, 1.5) * (next_chance(&g, 0.5) ? 1 : -1);
     const tp_tensor w = make_constant(y.tape, tp_dtype_of(y), tp_shape_of(y), weight);

@@ -71,7 +71,7 @@ typedef struct sampler {
     generator random;
     const op_row *row;
     int64_t total, drawn;
-    int64_t order[1024];
+    int64_t order[VALUES_MAX];
 } sampler;
 
 void start_sampler(sampler *s, const op_row *row, int64_t total, uint64_t seed);

@@ -123,9 +123,13 @@ void assert_error(tp_tape *tape, tp_status status, const char *text)
     tp_tape_clear_error(tape);
 }
 
+tp_compile_options compile_options;
+
 tp_program *compile_all(const tp_tensor *outputs, int n)
 {
-    tp_program *program = tp_compile(outputs, n, &(tp_compile_options){.freeze_random = true});
+    tp_compile_options options = compile_options;
+    options.freeze_random = true;
+    tp_program *program = tp_compile(outputs, n, &options);
     if (program == NULL)
         fail_msg("tp_compile: %s", n > 0 ? tp_tape_message(outputs[0].tape) : "nothing to compute");
     return program;

@@ -43,7 +43,9 @@ void assert_no_error(const tp_tape *tape);
 /* Fails the test unless the tape has this error and its message contains `text`; then clears it. */
 void assert_error(tp_tape *tape, tp_status status, const char *text);
 
-/* Compile (random numbers frozen); run. */
+/* How compile_all compiles, beside freezing random numbers: as a default program unless a test sets otherwise. */
+extern tp_compile_options compile_options;
+
 tp_program *compile_all(const tp_tensor *outputs, int n);
 void run_ok(tp_program *program);
 
