@@ -419,7 +419,7 @@ tp_status tp_run(tp_program *program)
     tp_tape *tape = program->tape;
     program->message[0] = program->hidden_message[0] = '\0';
     program->has_values = false;
-    for (int32_t s = 0; s < program->steps; s++) {
+    for (int32_t s = 0; s < program->steps && program->options.check_finite; s++) {
         program->step[s].bad = -1;
         program->step[s].hidden = 0;
     }

@@ -292,6 +292,12 @@ static void test_casts(void **state)
     compute(tp_cast(make_leaf(tape, TP_F64, TP_SHAPE(2), (double[]){1e300, 0.1}), TP_F32), got);
     assert_same("f64 to f32", got, (double[]){INFINITY, (double)0.1f}, 2);
     assert_int_equal(tp_cast(leaf, TP_F64).id, leaf.id);
+
+    /* a weak scalar becomes a number of that dtype */
+    assert_int_equal(tp_cast(tp_scalar(tape, -2.7), TP_I32).id, tp_scalar_of(tape, TP_I32, -2).id);
+    assert_int_equal(tp_cast(tp_scalar(tape, NAN), TP_I32).id, tp_scalar_of(tape, TP_I32, low).id);
+    assert_int_equal(tp_cast(tp_scalar(tape, 0.1), TP_F32).id, tp_scalar_of(tape, TP_F32, 0.1).id);
+    assert_no_error(tape);
     tp_tape_destroy(tape);
 }
 

@@ -292,6 +292,28 @@ static void test_reshapes_that_do_not_fit(void **state)
     }
 }
 
+/* ---- Views of views as results of one program ------------------------------------------------------------------ */
+
+/* The slice has no gaps in what is permuted, but has in the permuted result. */
+static void test_views_of_results(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const array a = counted(TP_SHAPE(3, 2), storage[0]);
+    const tp_tensor x = tp_neg(make_leaf(tape, TP_F64, a.shape, a.x)), moved = tp_transpose(x, 0, 1);
+    const tp_tensor column = tp_slice(moved, 1, 1, 2, 1);
+    tp_program *program = compile_all((tp_tensor[]){moved, column}, 2);
+    double got[6];
+
+    (void)state;
+    run_ok(program);
+    get_values(moved, got);
+    assert_same("permuted", got, (double[]){-1, -3, -5, -2, -4, -6}, 6);
+    get_values(column, got);
+    assert_same("a column of it", got, (double[]){-3, -4}, 2);
+    tp_program_destroy(program);
+    tp_tape_destroy(tape);
+}
+
 /* ---- concat ---------------------------------------------------------------------------------------------- */
 
 static void check_concat(tp_dtype dtype, const tp_shape *shape, int n, int axis)
@@ -342,7 +364,7 @@ int main(void)
         cmocka_unit_test(test_transpose_swaps),  cmocka_unit_test(test_slice),
         cmocka_unit_test(test_slices_of_slices), cmocka_unit_test(test_expand),
         cmocka_unit_test(test_reshape),          cmocka_unit_test(test_reshapes_that_do_not_fit),
-        cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_views_of_results), cmocka_unit_test(test_concat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
