@@ -212,6 +212,20 @@ static bool build(planner *p, size_t *offset)
     return true;
 }
 
+/* A library with threads of its own (BLAS) and OpenMP's, which wait by spinning, would fight for the cores between
+ * every two kernels: then the loops keep to one. */
+static int32_t threads_for(const tp_program *program)
+{
+    int32_t threads = 1;
+#ifdef _OPENMP
+    threads = omp_get_max_threads() < MOST_THREADS ? omp_get_max_threads() : MOST_THREADS;
+#endif
+    for (int32_t s = 0; s < program->steps && !program->options.always_parallel; s++)
+        if (program->step[s].op->flags & TP_OP_THREAD_DEPENDENT)
+            return 1;
+    return threads;
+}
+
 bool tp__plan(tp_program *program)
 {
     const tp_allocator *allocator = &program->tape->allocator;
@@ -222,12 +236,8 @@ bool tp__plan(tp_program *program)
     bool fine = p.plan != NULL && offset != NULL && p.at != NULL;
 
     if (fine) {
-        p.plan->threads = 1;
         p.plan->always_parallel = program->options.always_parallel;
-#ifdef _OPENMP
-        const int threads = omp_get_max_threads();
-        p.plan->threads = threads < MOST_THREADS ? threads : MOST_THREADS;
-#endif
+        p.plan->threads = threads_for(program);
         program->plan = p.plan;
         fine = build(&p, offset);
     }
