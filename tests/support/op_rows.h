@@ -1,4 +1,4 @@
-/* op_rows.h -- one row, or several, for every constructor of tapir/ops.h: what the walks over all ops use.
+/* op_rows.h -- one row, or several, for every constructor of tapir/ops/: what the walks over all ops use.
  *
  * A new op needs a row here; tests/ops/test_walk.c fails when a constructor or an op has none.
  */
@@ -53,7 +53,7 @@ bool row_has_value(const op_row *row);
 double row_value(const op_row *row, const double *x);
 
 /* What the files op_rows_*.c add theirs to. */
-enum { OP_ROWS_MAX = 256 };
+enum { OP_ROWS_MAX = 1024 };
 typedef struct op_row_table {
     op_row row[OP_ROWS_MAX];
     int n;
