@@ -15,6 +15,7 @@
 
 #include <tapir/ops/control.h>
 #include <tapir/ops/elementwise.h>
+#include <tapir/ops/indexing.h>
 #include <tapir/ops/linalg.h>
 #include <tapir/ops/reductions.h>
 #include <tapir/ops/shape.h>

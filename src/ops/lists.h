@@ -13,6 +13,7 @@ extern const tp_op *const tp__slice_ops[];
 extern const tp_op *const tp__matmul_ops[];
 extern const tp_op *const tp__source_ops[];
 extern const tp_op *const tp__control_ops[];
+extern const tp_op *const tp__indexing_ops[];
 
 /* An op that another family's fusions name. */
 extern const tp_op tp__mul;

@@ -253,7 +253,7 @@ static const family families[] = {
     {"tp__choice_ops", tp__choice_ops},         {"tp__reduction_ops", tp__reduction_ops},
     {"tp__shape_ops", tp__shape_ops},           {"tp__slice_ops", tp__slice_ops},
     {"tp__matmul_ops", tp__matmul_ops},         {"tp__source_ops", tp__source_ops},
-    {"tp__control_ops", tp__control_ops},
+    {"tp__control_ops", tp__control_ops},       {"tp__indexing_ops", tp__indexing_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
 

@@ -62,6 +62,7 @@ void add_row(op_row_table *table, op_row row);
 void add_map_rows(op_row_table *table);
 void add_reduction_rows(op_row_table *table);
 void add_structure_rows(op_row_table *table);
+void add_indexing_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
 

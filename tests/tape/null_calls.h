@@ -7,6 +7,8 @@
 /* What a call returns beyond the last of a group. */
 static const tp_tensor no_more = {.id = -7};
 
+#include "null_calls_indexing.h"
+
 static inline tp_tensor call_elementwise(int k, tp_tensor x, tp_tensor y)
 {
     switch (k) {
@@ -98,7 +100,7 @@ static inline tp_tensor call_reduction(int k, tp_tensor x, tp_tensor y)
 
 typedef tp_tensor (*op_caller)(int k, tp_tensor x, tp_tensor y);
 
-static const op_caller callers[] = {call_elementwise, call_choice, call_reduction};
+static const op_caller callers[] = {call_elementwise, call_choice, call_reduction, call_indexing};
 
 /* The k-th call of all with x and y; false beyond the last. */
 static inline bool call_op(int k, tp_tensor x, tp_tensor y, tp_tensor *result)

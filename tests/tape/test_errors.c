@@ -1,5 +1,6 @@
 /* test_errors.c -- every error message, and how errors stick. */
 #include "error_rows.h"
+#include "error_rows_indexing.h"
 #include "error_rows_ops.h"
 #include "error_rows_program.h"
 #include "error_rows_record.h"
@@ -46,6 +47,8 @@ static const error_rows all_rows[] = {
     ROWS("ops/shape.c", view_rows),
     ROWS("ops/slice.c", slice_rows),
     ROWS("ops/source.c", source_rows),
+    ROWS("ops/indexing.c", indexing_rows),
+    USE_ROWS("ops/indexing.c", indexing_use_rows),
 };
 
 /* ---- One row ---------------------------------------------------------------------------------------- */
