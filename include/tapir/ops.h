@@ -17,6 +17,7 @@
 #include <tapir/ops/elementwise.h>
 #include <tapir/ops/indexing.h>
 #include <tapir/ops/linalg.h>
+#include <tapir/ops/ordering.h>
 #include <tapir/ops/reductions.h>
 #include <tapir/ops/shape.h>
 #include <tapir/ops/sources.h>

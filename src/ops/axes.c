@@ -41,12 +41,40 @@ int64_t tp__masked_count(const tp_shape *shape, uint64_t mask)
     return count;
 }
 
+tp_shape tp__reduced(const tp_shape *shape, uint64_t mask, bool keepdims)
+{
+    tp_shape reduced = {0};
+    for (int64_t d = 0; d < shape->rank; d++)
+        if (!(mask >> d & 1))
+            reduced.dim[reduced.rank++] = shape->dim[d];
+        else if (keepdims)
+            reduced.dim[reduced.rank++] = 1;
+    return reduced;
+}
+
 tp_tensor tp__drop_axes(tp_tensor x, uint64_t mask)
 {
     const tp_shape shape = tp_shape_of(x);
-    tp_shape dropped = {0};
-    for (int64_t d = 0; d < shape.rank; d++)
-        if (!(mask >> d & 1))
-            dropped.dim[dropped.rank++] = shape.dim[d];
-    return tp_reshape(x, dropped);
+    return tp_reshape(x, tp__reduced(&shape, mask, false));
+}
+
+int tp__one_axis(tp_tensor x, const char *op_name, int axis)
+{
+    uint64_t mask;
+    return tp__axes_mask(x, op_name, TP_AXES(axis), &mask) ? tp_normal_axis(axis, tp_shape_of(x).rank) : -1;
+}
+
+tp_tensor tp__as_rows(tp_tensor x, uint64_t mask)
+{
+    const tp_shape shape = tp_shape_of(x);
+    tp_shape rows = tp__reduced(&shape, mask, false);
+    tp_axes order = {.n = (int)shape.rank};
+    int at = 0;
+
+    for (uint64_t pass = 0; pass < 2; pass++)
+        for (int axis = 0; axis < (int)shape.rank; axis++)
+            if ((mask >> axis & 1) == pass)
+                order.axis[at++] = axis;
+    rows.dim[rows.rank++] = tp__masked_count(&shape, mask);
+    return tp_reshape(tp_permute(x, order), rows);
 }

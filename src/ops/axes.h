@@ -13,7 +13,16 @@ bool tp__axes_mask(tp_tensor x, const char *op_name, tp_axes axes, uint64_t *mas
 /* The product of the masked sizes. */
 int64_t tp__masked_count(const tp_shape *shape, uint64_t mask);
 
+/* The shape with the masked axes as size 1, or without them. */
+tp_shape tp__reduced(const tp_shape *shape, uint64_t mask, bool keepdims);
+
 /* x without the masked axes, which have size 1. */
 tp_tensor tp__drop_axes(tp_tensor x, uint64_t mask);
+
+/* The axis as 0 .. rank - 1; -1, and the error stored, when it is out of range. */
+int tp__one_axis(tp_tensor x, const char *op_name, int axis);
+
+/* The masked axes moved behind the others, in their order, and made one. */
+tp_tensor tp__as_rows(tp_tensor x, uint64_t mask);
 
 #endif

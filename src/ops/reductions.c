@@ -1,4 +1,4 @@
-/* reductions.c -- sum prod max min over any axes.  The ops keep the reduced axes with size 1; a reshape drops them. */
+/* reductions.c -- sum prod max min any all over any axes.  The ops keep the reduced axes with size 1; a reshape drops them. */
 #include <math.h>
 #include <tapir/op.h>
 #include <tapir/ops.h>
@@ -257,6 +257,40 @@ tp_tensor tp_min(tp_tensor x)
 tp_tensor tp_min_over(tp_tensor x, tp_axes axes, bool keepdims)
 {
     return reduce_over(&min, x, axes, keepdims);
+}
+
+/* ---- any, all -------------------------------------------------------------------------------------- */
+
+/* How often a condition holds.  Counting instead of max and min has an answer for no elements, and leaves nothing to
+ * differentiate. */
+static tp_tensor count_over(const char *op_name, tp_tensor holds, tp_axes axes, bool keepdims)
+{
+    uint64_t mask = 0;
+    if (tp_is_valid(holds) && !tp__axes_mask(holds, op_name, axes, &mask))
+        return (tp_tensor){.tape = holds.tape, .id = -1};
+    return reduce_mask(&sum, holds, mask, keepdims);
+}
+
+tp_tensor tp_any(tp_tensor x)
+{
+    return tp_any_over(x, tp__all_axes(x), false);
+}
+
+tp_tensor tp_any_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    const tp_tensor zero = tp_scalar(x.tape, 0);
+    return tp_not_equal(count_over("any", tp_not_equal(x, zero), axes, keepdims), zero);
+}
+
+tp_tensor tp_all(tp_tensor x)
+{
+    return tp_all_over(x, tp__all_axes(x), false);
+}
+
+tp_tensor tp_all_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    const tp_tensor zero = tp_scalar(x.tape, 0);
+    return tp_equal(count_over("all", tp_equal(x, zero), axes, keepdims), zero);
 }
 
 const tp_op *const tp__reduction_ops[] = {&sum, &prod, &max, &min, NULL};

@@ -32,6 +32,7 @@ const op_row *op_rows(int *count)
         add_reduction_rows(&table);
         add_structure_rows(&table);
         add_indexing_rows(&table);
+        add_ordering_rows(&table);
     }
     *count = table.n;
     return table.row;

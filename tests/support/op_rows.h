@@ -63,6 +63,7 @@ void add_map_rows(op_row_table *table);
 void add_reduction_rows(op_row_table *table);
 void add_structure_rows(op_row_table *table);
 void add_indexing_rows(op_row_table *table);
+void add_ordering_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
 

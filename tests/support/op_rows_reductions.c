@@ -1,4 +1,6 @@
 /* op_rows_reductions.c -- rows of the reductions and of what is composed of them, over many sets of axes. */
+#include <math.h>
+
 #include "op_rows.h"
 
 static tp_tensor build_all(const tp_tensor *x, const op_row *row)
@@ -31,11 +33,77 @@ static tp_tensor var_over_1(tp_tensor x, tp_axes axes, bool keepdims)
     return tp_var_over(x, axes, 1, keepdims);
 }
 
+static tp_tensor build_std(const tp_tensor *x, const op_row *row)
+{
+    return tp_std(x[0], row->correction);
+}
+
+static tp_tensor std_over_0(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_std_over(x, axes, 0, keepdims);
+}
+
+static tp_tensor std_over_1(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_std_over(x, axes, 1, keepdims);
+}
+
+static tp_tensor norm_1(tp_tensor x)
+{
+    return tp_vector_norm(x, 1);
+}
+
+static tp_tensor norm_2(tp_tensor x)
+{
+    return tp_vector_norm(x, 2);
+}
+
+static tp_tensor norm_infinity(tp_tensor x)
+{
+    return tp_vector_norm(x, HUGE_VAL);
+}
+
+static tp_tensor norm_1_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_vector_norm_over(x, axes, 1, keepdims);
+}
+
+static tp_tensor norm_2_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_vector_norm_over(x, axes, 2, keepdims);
+}
+
+static tp_tensor norm_infinity_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_vector_norm_over(x, axes, HUGE_VAL, keepdims);
+}
+
 static tp_tensor build_sum_to(const tp_tensor *x, const op_row *row)
 {
     static const tp_shape target[] = {{2, {3, 1}},    {1, {4}},    {0, {0}},
                                       {3, {2, 3, 4}}, {2, {1, 4}}, {3, {2, 1, 1}}};
     return tp_sum_to(x[0], target[row->correction]);
+}
+
+/* Whole numbers, some of them 0, of the elements' own dtype. */
+static tp_tensor any_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_mul(tp_any_over(x, axes, keepdims), tp_sum_over(x, axes, keepdims));
+}
+
+static tp_tensor all_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_add(tp_all_over(x, axes, keepdims), tp_sum_over(x, axes, keepdims));
+}
+
+static tp_tensor any_times(tp_tensor x)
+{
+    return tp_mul(tp_any(x), tp_sum(x));
+}
+
+static tp_tensor all_plus(tp_tensor x)
+{
+    return tp_add(tp_all(x), tp_sum(x));
 }
 
 static const tp_shape cube = {3, {2, 3, 4}};
@@ -58,8 +126,10 @@ static void add_over(op_row_table *t, const char *name, const char *variant,
                      tp_tensor (*over)(tp_tensor, tp_axes, bool), unsigned flags)
 {
     static const tp_axes axes[] = {{0, {0}}, {1, {0}}, {1, {-2}}, {2, {2, 0}}, {3, {0, 1, 2}}};
-    const bool divides_by_less = over == var_over_1; /* one element is too few */
-    for (int k = divides_by_less ? 1 : 0; k < (int)(sizeof axes / sizeof *axes); k++)
+    /* one element is too few, or has no spread, where the root has no slope */
+    const bool needs_spread =
+        over == var_over_1 || over == std_over_0 || over == std_over_1; /* one element is too few */
+    for (int k = needs_spread ? 1 : 0; k < (int)(sizeof axes / sizeof *axes); k++)
         for (int keep = 0; keep < 2; keep++)
             add_row(t, (op_row){.constructor = name,
                                 .variant = variant,
@@ -100,6 +170,27 @@ static void add_variances(op_row_table *t)
                             .shape = {cube}});
     add_over(t, "tp_var_over", "population", var_over_0, 0);
     add_over(t, "tp_var_over", "sample", var_over_1, 0);
+    for (int correction = 0; correction < 2; correction++)
+        add_row(t, (op_row){.constructor = "tp_std",
+                            .variant = correction ? "sample" : "population",
+                            .n = 1,
+                            .build = build_std,
+                            .correction = correction,
+                            .shape = {cube}});
+    add_over(t, "tp_std_over", "population", std_over_0, 0);
+    add_over(t, "tp_std_over", "sample", std_over_1, 0);
+}
+
+static void add_norms(op_row_table *t)
+{
+    add_all(t, "tp_norm", tp_norm, 0);
+    add_all(t, "tp_vector_norm", norm_1, 0);
+    add_all(t, "tp_vector_norm", norm_2, 0);
+    add_all(t, "tp_vector_norm", norm_infinity, 0);
+    add_over(t, "tp_norm_over", NULL, tp_norm_over, 0);
+    add_over(t, "tp_vector_norm_over", "order 1", norm_1_over, 0);
+    add_over(t, "tp_vector_norm_over", "order 2", norm_2_over, 0);
+    add_over(t, "tp_vector_norm_over", "order infinity", norm_infinity_over, 0);
 }
 
 void add_reduction_rows(op_row_table *t)
@@ -109,14 +200,17 @@ void add_reduction_rows(op_row_table *t)
     add_all(t, "tp_max", tp_max, ROW_I32);
     add_all(t, "tp_min", tp_min, ROW_I32);
     add_all(t, "tp_mean", tp_mean, 0);
-    add_all(t, "tp_norm", tp_norm, 0);
+    add_all(t, "tp_any", any_times, ROW_I32);
+    add_all(t, "tp_all", all_plus, ROW_I32);
     add_all(t, "tp_logsumexp", tp_logsumexp, 0);
     add_over(t, "tp_sum_over", NULL, tp_sum_over, ROW_I32);
     add_over(t, "tp_prod_over", NULL, tp_prod_over, ROW_I32);
     add_over(t, "tp_max_over", NULL, tp_max_over, ROW_I32);
     add_over(t, "tp_min_over", NULL, tp_min_over, ROW_I32);
     add_over(t, "tp_mean_over", NULL, tp_mean_over, 0);
-    add_over(t, "tp_norm_over", NULL, tp_norm_over, 0);
+    add_over(t, "tp_any_over", NULL, any_over, ROW_I32);
+    add_over(t, "tp_all_over", NULL, all_over, ROW_I32);
+    add_norms(t);
     add_over(t, "tp_logsumexp_over", NULL, tp_logsumexp_over, 0);
     add_variances(t);
     add_along(t, "tp_softmax", tp_softmax);

@@ -74,7 +74,13 @@ static void axis_twice(fixture *f)
     RESULT(f, tp_prod_over(f->a23, TP_AXES(1, -1), false));
 }
 
+static void any_axis(fixture *f)
+{
+    RESULT(f, tp_any_over(f->a23, TP_AXES(0, 0), false));
+}
+
 static const error_row axes_rows[] = {
+    {"axis twice, of any", any_axis, TP_BAD_SHAPE, {"any: axis 0 is named twice for f32[2,3]"}},
     {"nine axes", nine_axes, TP_BAD_SHAPE, {"sum: 9 axes were given; at most 8 are possible"}},
     {"-1 axes", minus_one_axes, TP_BAD_SHAPE, {"-1 axes were given; at most 8 are possible"}},
     {"axis out of range", axis_out_of_range, TP_BAD_SHAPE, {"max: axis 2 is out of range for f32[2,3]"}},
@@ -144,8 +150,28 @@ static void variance_of_one(fixture *f)
     RESULT(f, tp_var(one, 1));
 }
 
+static void deviation_of_one(fixture *f)
+{
+    RESULT(f, tp_std_over(f->a23, (tp_axes){.n = 0}, 1, true));
+}
+
+static void norm_of_order_three(fixture *f)
+{
+    RESULT(f, tp_vector_norm(f->a23, 3));
+}
+
+static void norm_of_no_order(fixture *f)
+{
+    RESULT(f, tp_vector_norm_over(f->a23, TP_AXES(1), NAN, false));
+}
+
+static void statistic_axis(fixture *f)
+{
+    RESULT(f, tp_std_over(f->a23, TP_AXES(2), 0, false));
+}
+
 static const error_row statistics_rows[] = {
-    {"mean of nothing", mean_of_nothing, TP_BAD_SHAPE, {"mean: there is no mean of no elements"}},
+    {"mean of nothing", mean_of_nothing, TP_BAD_SHAPE, {"mean: there is none of no elements: f32[2,0]"}},
     {"mean of integers", mean_of_integers, TP_BAD_DTYPE, {"mean: it needs f32 or f64, not i32[3]"}},
     {"softmax of integers",
      softmax_of_integers,
@@ -153,6 +179,16 @@ static const error_row statistics_rows[] = {
      {"softmax: it needs f32 or f64, not i32[2,3]"}},
     {"norm of integers", norm_of_integers, TP_BAD_DTYPE, {"norm: it needs f32 or f64, not i32[3]"}},
     {"correction 2", correction_two, TP_BAD_ARGUMENT, {"var: the correction must be 0 or 1, but is 2"}},
+    {"deviation of one", deviation_of_one, TP_BAD_SHAPE, {"std: 1 element(s) are too few for correction 1"}},
+    {"norm of order 3",
+     norm_of_order_three,
+     TP_BAD_ARGUMENT,
+     {"vector_norm: the order must be 1, 2 or infinity, but is 3"}},
+    {"norm of order NaN",
+     norm_of_no_order,
+     TP_BAD_ARGUMENT,
+     {"vector_norm: the order must be 1, 2 or infinity, but is nan"}},
+    {"axis of a statistic", statistic_axis, TP_BAD_SHAPE, {"std: axis 2 is out of range for f32[2,3]"}},
     {"variance of one", variance_of_one, TP_BAD_SHAPE, {"var: 1 element(s) are too few for correction 1"}},
 };
 

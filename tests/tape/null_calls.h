@@ -98,9 +98,30 @@ static inline tp_tensor call_reduction(int k, tp_tensor x, tp_tensor y)
     }
 }
 
+static inline tp_tensor call_ordering(int k, tp_tensor x, tp_tensor y)
+{
+    (void)y;
+    switch (k) {
+    case 0: return tp_argmax(x);
+    case 1: return tp_argmax_over(x, TP_AXES(0), true);
+    case 2: return tp_argmin(x);
+    case 3: return tp_argmin_over(x, TP_AXES(-1), false);
+    case 4: return tp_any(x);
+    case 5: return tp_any_over(x, TP_AXES(0), true);
+    case 6: return tp_all(x);
+    case 7: return tp_all_over(x, TP_AXES(0), true);
+    case 8: return tp_std(x, 1);
+    case 9: return tp_std_over(x, TP_AXES(0), 0, true);
+    case 10: return tp_vector_norm(x, 1);
+    case 11: return tp_vector_norm_over(x, TP_AXES(0), HUGE_VAL, true);
+    default: return no_more;
+    }
+}
+
 typedef tp_tensor (*op_caller)(int k, tp_tensor x, tp_tensor y);
 
-static const op_caller callers[] = {call_elementwise, call_choice, call_reduction, call_indexing};
+static const op_caller callers[] = {call_elementwise, call_choice, call_reduction, call_indexing,
+                                    call_ordering};
 
 /* The k-th call of all with x and y; false beyond the last. */
 static inline bool call_op(int k, tp_tensor x, tp_tensor y, tp_tensor *result)

@@ -2,6 +2,7 @@
 #include "error_rows.h"
 #include "error_rows_indexing.h"
 #include "error_rows_ops.h"
+#include "error_rows_ordering.h"
 #include "error_rows_program.h"
 #include "error_rows_record.h"
 #include "error_rows_tape.h"
@@ -49,6 +50,7 @@ static const error_rows all_rows[] = {
     ROWS("ops/source.c", source_rows),
     ROWS("ops/indexing.c", indexing_rows),
     USE_ROWS("ops/indexing.c", indexing_use_rows),
+    ROWS("ops/argmax.c", argmax_rows),
 };
 
 /* ---- One row ---------------------------------------------------------------------------------------- */

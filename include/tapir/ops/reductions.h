@@ -24,6 +24,13 @@ TP_API tp_tensor tp_max_over(tp_tensor x, tp_axes axes, bool keepdims);
 TP_API tp_tensor tp_min(tp_tensor x);
 TP_API tp_tensor tp_min_over(tp_tensor x, tp_axes axes, bool keepdims);
 
+/* 1 where any, or every, element is not 0 (a NaN is not 0), else 0, in x's dtype; also i32.  Of no elements: 0, and 1.
+ * Derivative 0. */
+TP_API tp_tensor tp_any(tp_tensor x);
+TP_API tp_tensor tp_any_over(tp_tensor x, tp_axes axes, bool keepdims);
+TP_API tp_tensor tp_all(tp_tensor x);
+TP_API tp_tensor tp_all_over(tp_tensor x, tp_axes axes, bool keepdims);
+
 /* Sum divided by the number of elements reduced; TP_BAD_SHAPE when that is 0. */
 TP_API tp_tensor tp_mean(tp_tensor x);
 TP_API tp_tensor tp_mean_over(tp_tensor x, tp_axes axes, bool keepdims);
@@ -33,11 +40,21 @@ TP_API tp_tensor tp_mean_over(tp_tensor x, tp_axes axes, bool keepdims);
 TP_API tp_tensor tp_var(tp_tensor x, int correction);
 TP_API tp_tensor tp_var_over(tp_tensor x, tp_axes axes, int correction, bool keepdims);
 
+/* The square root of that.  Kink: gradient 0 where the variance is 0. */
+TP_API tp_tensor tp_std(tp_tensor x, int correction);
+TP_API tp_tensor tp_std_over(tp_tensor x, tp_axes axes, int correction, bool keepdims);
+
 /* sqrt(sum x^2), not scaled: squares beyond the range overflow.  Kink: gradient 0 at the zero vector. */
 TP_API tp_tensor tp_norm(tp_tensor x);
 TP_API tp_tensor tp_norm_over(tp_tensor x, tp_axes axes, bool keepdims);
 
-/* log sum e^x, without overflow; -inf entries count 0.  No elements: TP_BAD_SHAPE. */
+/* The norm of order 1, sum |x|; of order 2, tp_norm; or of order infinity (HUGE_VAL), the largest |x|, which of no
+ * elements is TP_BAD_SHAPE.  Another order is TP_BAD_ARGUMENT.  Kinks: those of tp_abs, tp_norm and tp_max. */
+TP_API tp_tensor tp_vector_norm(tp_tensor x, double order);
+TP_API tp_tensor tp_vector_norm_over(tp_tensor x, tp_axes axes, double order, bool keepdims);
+
+/* log sum e^x, without overflow; -inf entries count 0, and where there is nothing else the result is -inf and the
+ * gradient 0.  No elements: TP_BAD_SHAPE. */
 TP_API tp_tensor tp_logsumexp(tp_tensor x);
 TP_API tp_tensor tp_logsumexp_over(tp_tensor x, tp_axes axes, bool keepdims);
 
@@ -48,24 +65,32 @@ TP_API tp_tensor tp_log_softmax(tp_tensor x, int axis);
 /* ---- Places ------------------------------------------------------------------------------------------ */
 
 #ifndef TP_NO_PLACE
-#define tp_sum(x)                 tp_sum(TP_HERE(x))
-#define tp_sum_over(x, ...)       tp_sum_over(TP_HERE(x), __VA_ARGS__)
-#define tp_prod(x)                tp_prod(TP_HERE(x))
-#define tp_prod_over(x, ...)      tp_prod_over(TP_HERE(x), __VA_ARGS__)
-#define tp_max(x)                 tp_max(TP_HERE(x))
-#define tp_max_over(x, ...)       tp_max_over(TP_HERE(x), __VA_ARGS__)
-#define tp_min(x)                 tp_min(TP_HERE(x))
-#define tp_min_over(x, ...)       tp_min_over(TP_HERE(x), __VA_ARGS__)
-#define tp_mean(x)                tp_mean(TP_HERE(x))
-#define tp_mean_over(x, ...)      tp_mean_over(TP_HERE(x), __VA_ARGS__)
-#define tp_var(x, ...)            tp_var(TP_HERE(x), __VA_ARGS__)
-#define tp_var_over(x, ...)       tp_var_over(TP_HERE(x), __VA_ARGS__)
-#define tp_norm(x)                tp_norm(TP_HERE(x))
-#define tp_norm_over(x, ...)      tp_norm_over(TP_HERE(x), __VA_ARGS__)
-#define tp_logsumexp(x)           tp_logsumexp(TP_HERE(x))
-#define tp_logsumexp_over(x, ...) tp_logsumexp_over(TP_HERE(x), __VA_ARGS__)
-#define tp_softmax(x, ...)        tp_softmax(TP_HERE(x), __VA_ARGS__)
-#define tp_log_softmax(x, ...)    tp_log_softmax(TP_HERE(x), __VA_ARGS__)
+#define tp_sum(x)                   tp_sum(TP_HERE(x))
+#define tp_sum_over(x, ...)         tp_sum_over(TP_HERE(x), __VA_ARGS__)
+#define tp_prod(x)                  tp_prod(TP_HERE(x))
+#define tp_prod_over(x, ...)        tp_prod_over(TP_HERE(x), __VA_ARGS__)
+#define tp_max(x)                   tp_max(TP_HERE(x))
+#define tp_max_over(x, ...)         tp_max_over(TP_HERE(x), __VA_ARGS__)
+#define tp_min(x)                   tp_min(TP_HERE(x))
+#define tp_min_over(x, ...)         tp_min_over(TP_HERE(x), __VA_ARGS__)
+#define tp_any(x)                   tp_any(TP_HERE(x))
+#define tp_any_over(x, ...)         tp_any_over(TP_HERE(x), __VA_ARGS__)
+#define tp_all(x)                   tp_all(TP_HERE(x))
+#define tp_all_over(x, ...)         tp_all_over(TP_HERE(x), __VA_ARGS__)
+#define tp_mean(x)                  tp_mean(TP_HERE(x))
+#define tp_mean_over(x, ...)        tp_mean_over(TP_HERE(x), __VA_ARGS__)
+#define tp_var(x, ...)              tp_var(TP_HERE(x), __VA_ARGS__)
+#define tp_var_over(x, ...)         tp_var_over(TP_HERE(x), __VA_ARGS__)
+#define tp_std(x, ...)              tp_std(TP_HERE(x), __VA_ARGS__)
+#define tp_std_over(x, ...)         tp_std_over(TP_HERE(x), __VA_ARGS__)
+#define tp_norm(x)                  tp_norm(TP_HERE(x))
+#define tp_norm_over(x, ...)        tp_norm_over(TP_HERE(x), __VA_ARGS__)
+#define tp_vector_norm(x, ...)      tp_vector_norm(TP_HERE(x), __VA_ARGS__)
+#define tp_vector_norm_over(x, ...) tp_vector_norm_over(TP_HERE(x), __VA_ARGS__)
+#define tp_logsumexp(x)             tp_logsumexp(TP_HERE(x))
+#define tp_logsumexp_over(x, ...)   tp_logsumexp_over(TP_HERE(x), __VA_ARGS__)
+#define tp_softmax(x, ...)          tp_softmax(TP_HERE(x), __VA_ARGS__)
+#define tp_log_softmax(x, ...)      tp_log_softmax(TP_HERE(x), __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

@@ -1,0 +1,77 @@
+/* op_rows_ordering.c -- rows of what compares elements with each other. */
+#include "op_rows.h"
+
+static const tp_shape cube = {3, {2, 3, 4}};
+
+/* A position has no gradient: it weights the element that it is of. */
+static tp_tensor weighted(tp_tensor position, tp_tensor x)
+{
+    return tp_mul(tp_add(tp_cast(position, tp_dtype_of(x)), tp_scalar(x.tape, 1)), x);
+}
+
+static tp_tensor argmax_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    const tp_tensor position = tp_argmax_over(x, axes, keepdims);
+    return weighted(position, tp_max_over(x, axes, keepdims));
+}
+
+static tp_tensor argmin_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    const tp_tensor position = tp_argmin_over(x, axes, keepdims);
+    return weighted(position, tp_min_over(x, axes, keepdims));
+}
+
+static tp_tensor build_over(const tp_tensor *x, const op_row *row)
+{
+    return row->over(x[0], row->axes, row->keepdims);
+}
+
+static tp_tensor build_all(const tp_tensor *x, const op_row *row)
+{
+    return row->unary(x[0]);
+}
+
+static tp_tensor argmax_all(tp_tensor x)
+{
+    return weighted(tp_argmax(x), tp_max(x));
+}
+
+static tp_tensor argmin_all(tp_tensor x)
+{
+    return weighted(tp_argmin(x), tp_min(x));
+}
+
+static void add_over(op_row_table *t, const char *name, tp_tensor (*over)(tp_tensor, tp_axes, bool))
+{
+    static const tp_axes axes[] = {{0, {0}}, {1, {0}}, {1, {-2}}, {2, {2, 0}}, {3, {0, 1, 2}}};
+    for (int k = 0; k < (int)(sizeof axes / sizeof *axes); k++)
+        for (int keep = 0; keep < 2; keep++)
+            add_row(t, (op_row){.constructor = name,
+                                .n = 1,
+                                .build = build_over,
+                                .over = over,
+                                .axes = axes[k],
+                                .keepdims = keep,
+                                .shape = {cube},
+                                .flags = ROW_I32 | ROW_ASKS});
+}
+
+static void add_all(op_row_table *t, const char *name, tp_tensor (*unary)(tp_tensor))
+{
+    static const tp_shape shape[] = {{3, {2, 3, 4}}, {1, {7}}, {0, {0}}, {2, {1, 1}}};
+    for (int k = 0; k < (int)(sizeof shape / sizeof *shape); k++)
+        add_row(t, (op_row){.constructor = name,
+                            .n = 1,
+                            .build = build_all,
+                            .unary = unary,
+                            .shape = {shape[k]},
+                            .flags = ROW_I32 | ROW_ASKS});
+}
+
+void add_ordering_rows(op_row_table *t)
+{
+    add_all(t, "tp_argmax", argmax_all);
+    add_all(t, "tp_argmin", argmin_all);
+    add_over(t, "tp_argmax_over", argmax_over);
+    add_over(t, "tp_argmin_over", argmin_over);
+}
