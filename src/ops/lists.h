@@ -5,6 +5,7 @@
 #include <tapir/op.h>
 
 extern const tp_op *const tp__argmax_ops[];
+extern const tp_op *const tp__cumulative_ops[];
 extern const tp_op *const tp__arithmetic_ops[];
 extern const tp_op *const tp__function_ops[];
 extern const tp_op *const tp__choice_ops[];

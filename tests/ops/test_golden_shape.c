@@ -139,6 +139,16 @@ static void build_triu(golden_record *r)
     r->out[0] = tp_where(tp_greater_equal(diagonal_number(x), k), x, tp_scalar(r->tape, 0));
 }
 
+static void build_cumsum(golden_record *r)
+{
+    r->out[0] = tp_cumsum(r->x[0], axis_option(r));
+}
+
+static void build_cumprod(golden_record *r)
+{
+    r->out[0] = tp_cumprod(r->x[0], axis_option(r));
+}
+
 static const golden_op ops[] = {
     {"reshape", .build = build_reshape},
     {"permute", .build = build_permute},
@@ -149,6 +159,8 @@ static const golden_op ops[] = {
     {"gather", .build = build_gather},
     {"index_select", .build = build_index_select},
     {"scatter_add", .build = build_scatter_add},
+    {"cumsum", .build = build_cumsum},
+    {"cumprod", .build = build_cumprod},
     /* composed in this file */
     {"stack", .build = build_stack},
     {"split", .build = build_split},
@@ -159,8 +171,6 @@ static const golden_op ops[] = {
     {.op = "pad"},
     {.op = "flip"},
     {.op = "roll"},
-    {.op = "cumsum"},
-    {.op = "cumprod"},
     {.op = "sort"},
     {.op = "topk"},
     {.op = "diagonal"},

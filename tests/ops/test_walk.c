@@ -254,7 +254,7 @@ static const family families[] = {
     {"tp__shape_ops", tp__shape_ops},           {"tp__slice_ops", tp__slice_ops},
     {"tp__matmul_ops", tp__matmul_ops},         {"tp__source_ops", tp__source_ops},
     {"tp__control_ops", tp__control_ops},       {"tp__indexing_ops", tp__indexing_ops},
-    {"tp__argmax_ops", tp__argmax_ops},
+    {"tp__argmax_ops", tp__argmax_ops},         {"tp__cumulative_ops", tp__cumulative_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
 

@@ -79,7 +79,20 @@ static tp_tensor record_reduction(const instruction *i, tp_tensor x)
     case 4: return tp_prod_over(tp_scale(x, 0.5), i->axes, keepdims);
     case 5: return tp_norm_over(x, i->axes, keepdims);
     case 6: return tp_var_over(x, i->axes, 0, keepdims);
+    case 7: return tp_std_over(x, i->axes, 0, keepdims);
+    case 8: return tp_vector_norm_over(x, i->axes, 1, keepdims);
     default: return tp_logsumexp_over(x, i->axes, keepdims);
+    }
+}
+
+static tp_tensor record_along(const instruction *i, tp_tensor x)
+{
+    const int axis = (int)i->p[1];
+    switch (i->p[0]) {
+    case 0: return tp_softmax(x, axis);
+    case 1: return tp_log_softmax(x, axis);
+    case 2: return tp_cumsum(x, axis);
+    default: return tp_cumprod(x, axis);
     }
 }
 
@@ -121,7 +134,7 @@ tp_tensor record_instruction(const random_graph *graph, int at, const tp_tensor 
     case I_WHERE: return tp_where(tp_greater(x[0], x[1]), x[2], x[3]);
     case I_GUARDED: return record_guarded(i, x[0]);
     case I_REDUCTION: return record_reduction(i, x[0]);
-    case I_ALONG: return i->p[0] ? tp_log_softmax(x[0], (int)i->p[1]) : tp_softmax(x[0], (int)i->p[1]);
+    case I_ALONG: return record_along(i, x[0]);
     case I_SOURCE: return record_source(i, x[0]);
     default: return record_structure(i, x);
     }

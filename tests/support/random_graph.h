@@ -18,7 +18,7 @@ typedef enum instruction_kind {
     I_WHERE,     /* where(x0 > x1, x2, x3) */
     I_GUARDED,   /* where(x0 > number, f(x0), 0), f singular below; p[0]: which */
     I_REDUCTION, /* p[0]: which; axes; keepdims: p[1] */
-    I_ALONG,     /* softmax, log_softmax; p[0]: which; p[1]: axis */
+    I_ALONG,     /* softmax, running sums, ...; p[0]: which; p[1]: axis */
     I_RESHAPE,   /* to shape */
     I_PERMUTE,   /* axes */
     I_SLICE,     /* p: axis, start, stop, step */

@@ -114,6 +114,10 @@ static bool reduction_is_safe(const instruction *i, tp_tensor x)
         return has_clear_winners(x, tp_max_over(x, i->axes, true));
     if (i->p[0] == 3)
         return has_clear_winners(x, tp_min_over(x, i->axes, true));
+    if (i->p[0] == 7)
+        return away_from_zero(tp_std_over(x, i->axes, 0, true));
+    if (i->p[0] == 8)
+        return away_from_zero(x);
     return i->p[0] != 5 || away_from_zero(tp_norm_over(x, i->axes, true));
 }
 
@@ -247,7 +251,7 @@ static instruction draw(maker *m)
         [I_ALONG] = 1,  [I_RESHAPE] = 1, [I_PERMUTE] = 1, [I_SLICE] = 1,   [I_EXPAND] = 1,
         [I_SUM_TO] = 1, [I_CONCAT] = 2,  [I_MATMUL] = 2,  [I_SOURCE] = 1};
     static const int variants[I_KINDS] = {
-        [I_UNARY] = 19, [I_BINARY] = 10, [I_GUARDED] = 6, [I_REDUCTION] = 8, [I_ALONG] = 2, [I_SOURCE] = 2};
+        [I_UNARY] = 19, [I_BINARY] = 10, [I_GUARDED] = 6, [I_REDUCTION] = 10, [I_ALONG] = 4, [I_SOURCE] = 2};
     i.n = operands[i.kind];
     for (int k = 0; k < i.n; k++)
         i.x[k] = pick(m);

@@ -114,6 +114,8 @@ static inline tp_tensor call_ordering(int k, tp_tensor x, tp_tensor y)
     case 9: return tp_std_over(x, TP_AXES(0), 0, true);
     case 10: return tp_vector_norm(x, 1);
     case 11: return tp_vector_norm_over(x, TP_AXES(0), HUGE_VAL, true);
+    case 12: return tp_cumsum(x, 0);
+    case 13: return tp_cumprod(x, -1);
     default: return no_more;
     }
 }

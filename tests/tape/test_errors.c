@@ -51,6 +51,8 @@ static const error_rows all_rows[] = {
     ROWS("ops/indexing.c", indexing_rows),
     USE_ROWS("ops/indexing.c", indexing_use_rows),
     ROWS("ops/argmax.c", argmax_rows),
+    ROWS("ops/axes.c", ordering_axes_rows),
+    USE_ROWS("ops/cumulative.c", cumulative_use_rows),
 };
 
 /* ---- One row ---------------------------------------------------------------------------------------- */
