@@ -16,6 +16,9 @@ extern const tp_op *const tp__matmul_ops[];
 extern const tp_op *const tp__source_ops[];
 extern const tp_op *const tp__control_ops[];
 extern const tp_op *const tp__indexing_ops[];
+extern const tp_op *const tp__arrange_ops[];
+extern const tp_op *const tp__diagonal_ops[];
+extern const tp_op *const tp__padding_ops[];
 
 /* An op that another family's fusions name. */
 extern const tp_op tp__mul;

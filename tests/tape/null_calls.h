@@ -122,8 +122,10 @@ static inline tp_tensor call_ordering(int k, tp_tensor x, tp_tensor y)
 
 typedef tp_tensor (*op_caller)(int k, tp_tensor x, tp_tensor y);
 
-static const op_caller callers[] = {call_elementwise, call_choice, call_reduction, call_indexing,
-                                    call_ordering};
+static const op_caller callers[] = {
+    call_elementwise, call_choice,      call_reduction, /* here and in null_calls_*.h */
+    call_indexing,    call_arrangement, call_ordering,
+};
 
 /* The k-th call of all with x and y; false beyond the last. */
 static inline bool call_op(int k, tp_tensor x, tp_tensor y, tp_tensor *result)
