@@ -163,6 +163,11 @@ static void add_matmuls(op_row_table *t)
         {{2, {1, 1}}, {2, {1, 1}}},
         {{2, {2, 0}}, {2, {0, 3}}},
         {{3, {3, 1, 2}}, {2, {2, 1}}},
+        /* too large for the kernel of small products */
+        {{2, {17, 1}}, {2, {1, 2}}},
+        {{2, {1, 17}}, {2, {17, 1}}},
+        {{3, {2, 1, 17}}, {1, {17}}},
+        {{2, {1, 17}}, {3, {2, 17, 2}}},
     };
     for (int k = 0; k < (int)(sizeof shape / sizeof *shape); k++)
         add_row(t, (op_row){.constructor = "tp_matmul",
