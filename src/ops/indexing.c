@@ -8,6 +8,7 @@
 #include <tapir/ops.h>
 
 #include "lists.h"
+#include "sums.h"
 
 typedef struct index_attr {
     int64_t axis; /* of the array that is picked from or added to; may be negative until its rank is known */
@@ -249,31 +250,6 @@ static tp_status select_run(const tp_call *c)
     return status;
 }
 
-/* ---- Sums ------------------------------------------------------------------------------------------ */
-
-/* Elements first .. first + n - 1 of y. */
-static tp_status store_sums(const tp_call *c, int64_t first, int64_t n, const tp_partial *sum)
-{
-    if (c->y.dtype == TP_F32) {
-        float *y = (float *)c->y.data + first;
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (float)sum[i].f;
-    } else if (c->y.dtype == TP_F64) {
-        double *y = (double *)c->y.data + first;
-        for (int64_t i = 0; i < n; i++)
-            y[i] = sum[i].f;
-    } else {
-        int32_t *y = (int32_t *)c->y.data + first;
-        for (int64_t i = 0; i < n; i++) {
-            if (sum[i].i < INT32_MIN || sum[i].i > INT32_MAX)
-                return tp_call_fail(c, "the sum %lld does not fit i32 (element %lld)", (long long)sum[i].i,
-                                    (long long)(first + i));
-            y[i] = (int32_t)sum[i].i;
-        }
-    }
-    return TP_OK;
-}
-
 /* ---- scatter_add ----------------------------------------------------------------------------------- */
 
 /* Columns first .. first + width - 1 of one [part, inner] into sums of [whole, width]. */
@@ -342,8 +318,8 @@ static tp_status scatter_piece(const tp_call *c, const layout *l, int64_t o)
             scatter_i32(&s, sum, (const int32_t *)c->x[0].data + at);
         const bool all = here == l->inner; /* then the sums lie as the result does */
         for (int64_t i = 0; i < (all ? 1 : l->whole); i++) {
-            const tp_status status =
-                store_sums(c, y_start + i * l->inner + first, all ? l->whole * here : here, sum + i * here);
+            const tp_status status = tp__store_sums(c, y_start + i * l->inner + first,
+                                                    all ? l->whole * here : here, sum + i * here);
             if (status != TP_OK)
                 return status;
         }
@@ -427,7 +403,7 @@ static tp_status add_up_slice(const tp_call *c, const layout *l, const slices *s
         memset(s->sum, 0, (size_t)n * sizeof *s->sum);
         for (int64_t k = s->start[i]; k < s->start[i + 1]; k++)
             add_slice(c->y.dtype, n, s->sum, c->x[0].data, (o * l->part + order[k]) * l->inner + j);
-        status = store_sums(c, y_start + j, n, s->sum);
+        status = tp__store_sums(c, y_start + j, n, s->sum);
     }
     return status;
 }

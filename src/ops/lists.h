@@ -5,6 +5,7 @@
 #include <tapir/op.h>
 
 extern const tp_op *const tp__argmax_ops[];
+extern const tp_op *const tp__cumulative_ops[];
 extern const tp_op *const tp__arithmetic_ops[];
 extern const tp_op *const tp__function_ops[];
 extern const tp_op *const tp__choice_ops[];
@@ -17,6 +18,9 @@ extern const tp_op *const tp__solve_ops[];
 extern const tp_op *const tp__source_ops[];
 extern const tp_op *const tp__control_ops[];
 extern const tp_op *const tp__indexing_ops[];
+extern const tp_op *const tp__arrange_ops[];
+extern const tp_op *const tp__diagonal_ops[];
+extern const tp_op *const tp__padding_ops[];
 
 /* An op that another family's fusions name. */
 extern const tp_op tp__mul;

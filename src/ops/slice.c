@@ -4,6 +4,7 @@
 #include <tapir/ops.h>
 
 #include "lists.h"
+#include "put_back.h"
 
 /* Element i of axis d of the result is element start[d] + i * step[d] of the operand. */
 typedef struct slice_attr {
@@ -121,26 +122,9 @@ static const char *unslice_infer(tp_inference *i)
 
 static tp_status unslice_run(const tp_call *c)
 {
-    const slice_attr *a = c->attr;
-    const tp_shape *xs = &c->x[0].shape;
-    const size_t size = tp_dtype_size(c->y.dtype);
-    const int64_t count = tp_shape_count(*xs);
     tp_strides s = tp_row_major(&c->y.shape);
-    int64_t index[TP_MAX_RANK] = {0};
-
-    memset(c->y.data, 0, (size_t)tp_shape_count(c->y.shape) * size);
-    slice_strides(a, xs->rank, &s);
-    int64_t at = s.offset;
-    for (int64_t i = 0; i < count; i++) {
-        memcpy((char *)c->y.data + (size_t)at * size, (const char *)c->x[0].data + (size_t)i * size, size);
-        for (int64_t d = xs->rank - 1; d >= 0; d--) { /* count like an odometer */
-            at += s.stride[d];
-            if (++index[d] < xs->dim[d])
-                break;
-            at -= s.stride[d] * xs->dim[d];
-            index[d] = 0;
-        }
-    }
+    slice_strides(c->attr, c->y.shape.rank, &s);
+    tp__put_back(c, &s);
     return TP_OK;
 }
 

@@ -64,43 +64,50 @@ static void build_concat(golden_record *r)
     r->out[0] = tp_concat(r->x, r->n, axis_option(r));
 }
 
-/* A new axis of size 1 in each, then joined along it. */
 static void build_stack(golden_record *r)
 {
-    tp_tensor row[GOLDEN_MAX_TENSORS];
-    const tp_shape own = tp_shape_of(r->x[0]);
-    const int axis = axis_option(r) < 0 ? axis_option(r) + (int)own.rank + 1 : axis_option(r);
-    tp_shape with = {.rank = own.rank + 1};
-
-    for (int d = 0; d < (int)with.rank; d++)
-        with.dim[d] = d == axis ? 1 : own.dim[d < axis ? d : d - 1];
-    for (int k = 0; k < r->n; k++)
-        row[k] = tp_reshape(r->x[k], with);
-    r->out[0] = tp_concat(row, r->n, axis);
+    r->out[0] = tp_stack(r->x, r->n, axis_option(r));
 }
 
 static void build_split(golden_record *r)
 {
     const tp_shape sizes = shape_option(r, "sizes");
-    int64_t at = 0;
-    for (int k = 0; k < (int)sizes.rank; k++) {
-        r->out[k] = tp_slice(r->x[0], axis_option(r), at, at + sizes.dim[k], 1);
-        at += sizes.dim[k];
-    }
+    assert_int_equal(tp_split(r->x[0], axis_option(r), sizes.dim, (int)sizes.rank, r->out), TP_OK);
 }
 
-/* Each axis in two: repetitions, then the axis itself. */
 static void build_tile(golden_record *r)
 {
-    const tp_shape reps = shape_option(r, "reps"), own = tp_shape_of(r->x[0]);
-    tp_shape with = {.rank = 2 * own.rank}, repeated = with, flat = own;
-    for (int d = 0; d < (int)own.rank; d++) {
-        with.dim[2 * d] = 1;
-        repeated.dim[2 * d] = reps.dim[d];
-        with.dim[2 * d + 1] = repeated.dim[2 * d + 1] = own.dim[d];
-        flat.dim[d] = reps.dim[d] * own.dim[d];
-    }
-    r->out[0] = tp_reshape(tp_expand(tp_reshape(r->x[0], with), repeated), flat);
+    const tp_shape reps = shape_option(r, "reps");
+    r->out[0] = r->x[0];
+    for (int k = 0; k < (int)reps.rank; k++)
+        r->out[0] = tp_tile(r->out[0], k, reps.dim[k]);
+}
+
+static void build_pad(golden_record *r)
+{
+    static const char *const mode[] = {"constant", "reflect", "replicate", "circular"};
+    const tp_shape before = shape_option(r, "before"), after = shape_option(r, "after");
+    tp_pad_options options = {.value = golden_number(r->c, "value")};
+    for (int k = 0; k < 4; k++)
+        if (golden_is(r->c, "mode", mode[k]))
+            options.mode = (tp_pad_mode)k;
+    r->out[0] = r->x[0];
+    for (int k = 0; k < (int)before.rank; k++)
+        r->out[0] = tp_pad(r->out[0], k, before.dim[k], after.dim[k], &options);
+}
+
+static void build_flip(golden_record *r)
+{
+    r->out[0] = tp_flip(r->x[0], axes_option(r, "axes"));
+}
+
+static void build_roll(golden_record *r)
+{
+    const tp_axes axes = axes_option(r, "axes");
+    const tp_shape shifts = shape_option(r, "shifts");
+    r->out[0] = r->x[0];
+    for (int k = 0; k < axes.n; k++)
+        r->out[0] = tp_roll(r->out[0], axes.axis[k], shifts.dim[k]);
 }
 
 static void build_gather(golden_record *r)
@@ -118,25 +125,30 @@ static void build_scatter_add(golden_record *r)
     r->out[0] = tp_scatter_add(r->x[0], golden_input(r, "index"), golden_input(r, "src"), axis_option(r));
 }
 
-/* Column minus row of the last two axes. */
-static tp_tensor diagonal_number(tp_tensor x)
-{
-    const tp_shape s = tp_shape_of(x);
-    const tp_tensor row = tp_iota(x.tape, TP_F64, s.dim[s.rank - 2]),
-                    column = tp_iota(x.tape, TP_F64, s.dim[s.rank - 1]);
-    return tp_sub(column, tp_reshape(row, TP_SHAPE(-1, 1)));
-}
-
 static void build_tril(golden_record *r)
 {
-    const tp_tensor x = r->x[0], k = tp_scalar(r->tape, golden_number(r->c, "k"));
-    r->out[0] = tp_where(tp_less_equal(diagonal_number(x), k), x, tp_scalar(r->tape, 0));
+    r->out[0] = tp_tril(r->x[0], golden_integer(r->c, "k"));
 }
 
 static void build_triu(golden_record *r)
 {
-    const tp_tensor x = r->x[0], k = tp_scalar(r->tape, golden_number(r->c, "k"));
-    r->out[0] = tp_where(tp_greater_equal(diagonal_number(x), k), x, tp_scalar(r->tape, 0));
+    r->out[0] = tp_triu(r->x[0], golden_integer(r->c, "k"));
+}
+
+static void build_diagonal(golden_record *r)
+{
+    r->out[0] = tp_diagonal(r->x[0], golden_integer(r->c, "offset"), (int)golden_integer(r->c, "axis1"),
+                            (int)golden_integer(r->c, "axis2"));
+}
+
+static void build_cumsum(golden_record *r)
+{
+    r->out[0] = tp_cumsum(r->x[0], axis_option(r));
+}
+
+static void build_cumprod(golden_record *r)
+{
+    r->out[0] = tp_cumprod(r->x[0], axis_option(r));
 }
 
 static const golden_op ops[] = {
@@ -149,27 +161,26 @@ static const golden_op ops[] = {
     {"gather", .build = build_gather},
     {"index_select", .build = build_index_select},
     {"scatter_add", .build = build_scatter_add},
-    /* composed in this file */
+    {"cumsum", .build = build_cumsum},
+    {"cumprod", .build = build_cumprod},
     {"stack", .build = build_stack},
     {"split", .build = build_split},
     {"tile", .build = build_tile},
     {"tril", .build = build_tril},
     {"triu", .build = build_triu},
+    {"pad", .build = build_pad},
+    {"flip", .build = build_flip},
+    {"roll", .build = build_roll},
+    {"diagonal", .build = build_diagonal},
     /* not there yet */
-    {.op = "pad"},
-    {.op = "flip"},
-    {.op = "roll"},
-    {.op = "cumsum"},
-    {.op = "cumprod"},
     {.op = "sort"},
     {.op = "topk"},
-    {.op = "diagonal"},
 };
 
 static void test_shape(void **state)
 {
     (void)state;
-    golden_run_ops("ops_shape.txt", ops, (int)(sizeof ops / sizeof *ops), 39);
+    golden_run_ops("ops_shape.txt", ops, (int)(sizeof ops / sizeof *ops), 68);
 }
 
 int main(void)

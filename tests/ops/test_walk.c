@@ -115,6 +115,12 @@ static void test_reshaped_views(void **state)
     walk_form(FORM_RESHAPED);
 }
 
+static void test_flipped_views(void **state)
+{
+    (void)state;
+    walk_form(FORM_FLIPPED);
+}
+
 static void test_concatenated(void **state)
 {
     (void)state;
@@ -254,7 +260,9 @@ static const family families[] = {
     {"tp__shape_ops", tp__shape_ops},           {"tp__slice_ops", tp__slice_ops},
     {"tp__matmul_ops", tp__matmul_ops},         {"tp__source_ops", tp__source_ops},
     {"tp__control_ops", tp__control_ops},       {"tp__indexing_ops", tp__indexing_ops},
-    {"tp__argmax_ops", tp__argmax_ops},         {"tp__triangular_ops", tp__triangular_ops},
+    {"tp__argmax_ops", tp__argmax_ops},         {"tp__cumulative_ops", tp__cumulative_ops},
+    {"tp__arrange_ops", tp__arrange_ops},       {"tp__diagonal_ops", tp__diagonal_ops},
+    {"tp__padding_ops", tp__padding_ops},       {"tp__triangular_ops", tp__triangular_ops},
     {"tp__solve_ops", tp__solve_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
@@ -345,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_expanded_views),
         cmocka_unit_test(test_reshaped_views),
         cmocka_unit_test(test_concatenated),
+        cmocka_unit_test(test_flipped_views),
         cmocka_unit_test(test_one_tensor_as_several_operands),
         cmocka_unit_test(test_unreached_is_zero),
     };

@@ -127,13 +127,31 @@ static tp_tensor reduction(graph *g, tp_tensor a)
     }
 }
 
+/* Views with strides of either sign, and calls. */
+static tp_tensor arrangement(graph *g, tp_tensor a, int axis)
+{
+    const tp_shape shape = tp_shape_of(a);
+    const tp_pad_options mode = {.mode = (tp_pad_mode)pick(g, 4), .value = 0.25};
+    switch (pick(g, 7)) {
+    case 0: return tp_flip(a, TP_AXES(axis));
+    case 1: return tp_flip(a, TP_AXES(0, (int)shape.rank - 1));
+    case 2: return tp_roll(a, axis, pick(g, 5));
+    case 3: return tp_pad(a, axis, pick(g, 3), pick(g, 3), &mode);
+    case 4: return tp_diagonal(a, pick(g, 3) - 1, axis, pick(g, (int)shape.rank));
+    case 5: return tp_reshape(tp_flip(a, TP_AXES(axis)), TP_SHAPE(-1));
+    default: return tp_tril(a, pick(g, 3) - 1);
+    }
+}
+
 static tp_tensor structure(graph *g, tp_tensor a, tp_tensor b)
 {
     const tp_shape shape = tp_shape_of(a);
     const int rank = (int)shape.rank, axis = rank > 0 ? pick(g, rank) : 0;
     if (rank == 0)
         return tp_expand(a, TP_SHAPE(3, 1));
-    switch (pick(g, 8)) {
+    switch (pick(g, 10)) {
+    case 8:
+    case 9: return arrangement(g, a, axis);
     case 0: return tp_transpose(a, axis, pick(g, rank));
     case 1: return tp_slice(a, axis, pick(g, 2) && shape.dim[axis] > 0, TP_END, 1 + pick(g, 2));
     case 2: return tp_reshape(a, TP_SHAPE(-1));

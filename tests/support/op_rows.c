@@ -33,6 +33,7 @@ const op_row *op_rows(int *count)
         add_structure_rows(&table);
         add_indexing_rows(&table);
         add_ordering_rows(&table);
+        add_arrange_rows(&table);
         add_linalg_rows(&table);
     }
     *count = table.n;
@@ -103,8 +104,8 @@ void draw_values(sampler *s, double *values, int64_t n)
 
 const char *form_name(operand_form form)
 {
-    static const char *const name[FORMS] = {"leaf",     "interior", "permuted",    "sliced",
-                                            "expanded", "reshaped", "concatenated"};
+    static const char *const name[FORMS] = {"leaf",     "interior", "permuted",     "sliced",
+                                            "expanded", "reshaped", "concatenated", "flipped"};
     return name[form];
 }
 
@@ -159,6 +160,14 @@ static tp_tensor concatenated(tp_tensor leaf)
     return tp_slice(tp_concat((tp_tensor[]){leaf, leaf}, 2, -1), -1, 0, shape.dim[shape.rank - 1], 1);
 }
 
+static tp_tensor flipped(tp_tensor leaf)
+{
+    tp_axes axes = {.n = (int)tp_shape_of(leaf).rank};
+    for (int k = 0; k < axes.n; k++)
+        axes.axis[k] = k;
+    return tp_flip(leaf, axes);
+}
+
 static tp_tensor seen_as(operand_form form, tp_tensor leaf, tp_shape shape)
 {
     switch (form) {
@@ -168,6 +177,7 @@ static tp_tensor seen_as(operand_form form, tp_tensor leaf, tp_shape shape)
     case FORM_EXPANDED: return tp_expand(leaf, shape);
     case FORM_RESHAPED: return tp_reshape(leaf, shape);
     case FORM_CONCATENATED: return concatenated(leaf);
+    case FORM_FLIPPED: return flipped(leaf);
     case FORM_LEAF:
     case FORMS: break;
     }

@@ -64,6 +64,7 @@ void add_reduction_rows(op_row_table *table);
 void add_structure_rows(op_row_table *table);
 void add_indexing_rows(op_row_table *table);
 void add_ordering_rows(op_row_table *table);
+void add_arrange_rows(op_row_table *table);
 void add_linalg_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
@@ -90,6 +91,7 @@ typedef enum operand_form {
     FORM_EXPANDED,     /* every second axis repeats one element */
     FORM_RESHAPED,     /* from a flat leaf */
     FORM_CONCATENATED, /* leaf and leaf, sliced back to the first */
+    FORM_FLIPPED,      /* every axis backwards */
     FORMS
 } operand_form;
 

@@ -1,4 +1,4 @@
-/* op_rows_ordering.c -- rows of what compares elements with each other. */
+/* op_rows_ordering.c -- rows of what compares elements with each other, and of running sums and products. */
 #include "op_rows.h"
 
 static const tp_shape cube = {3, {2, 3, 4}};
@@ -68,10 +68,40 @@ static void add_all(op_row_table *t, const char *name, tp_tensor (*unary)(tp_ten
                             .flags = ROW_I32 | ROW_ASKS});
 }
 
+static tp_tensor build_along(const tp_tensor *x, const op_row *row)
+{
+    return row->along(x[0], row->axes.axis[0]);
+}
+
+/* The gradient of the gradient is a recurrence that runs forward. */
+static tp_tensor cumprod_twice(tp_tensor x, int axis)
+{
+    return tp_cumprod(tp_cumprod(x, axis), -1);
+}
+
+static void add_along(op_row_table *t, const char *name, const char *variant,
+                      tp_tensor (*along)(tp_tensor, int), unsigned flags)
+{
+    static const tp_shape shape[] = {{3, {2, 3, 4}}, {3, {5, 1, 2}}, {3, {2, 0, 3}}};
+    for (size_t k = 0; k < sizeof shape / sizeof *shape; k++)
+        for (int axis = -1; axis < 2; axis++)
+            add_row(t, (op_row){.constructor = name,
+                                .variant = variant,
+                                .n = 1,
+                                .build = build_along,
+                                .along = along,
+                                .axes = {1, {axis}},
+                                .shape = {shape[k]},
+                                .flags = flags});
+}
+
 void add_ordering_rows(op_row_table *t)
 {
     add_all(t, "tp_argmax", argmax_all);
     add_all(t, "tp_argmin", argmin_all);
     add_over(t, "tp_argmax_over", argmax_over);
     add_over(t, "tp_argmin_over", argmin_over);
+    add_along(t, "tp_cumsum", NULL, tp_cumsum, ROW_I32);
+    add_along(t, "tp_cumprod", NULL, tp_cumprod, ROW_I32);
+    add_along(t, "tp_cumprod", "of a cumprod", cumprod_twice, 0);
 }

@@ -79,7 +79,20 @@ static tp_tensor record_reduction(const instruction *i, tp_tensor x)
     case 4: return tp_prod_over(tp_scale(x, 0.5), i->axes, keepdims);
     case 5: return tp_norm_over(x, i->axes, keepdims);
     case 6: return tp_var_over(x, i->axes, 0, keepdims);
+    case 7: return tp_std_over(x, i->axes, 0, keepdims);
+    case 8: return tp_vector_norm_over(x, i->axes, 1, keepdims);
     default: return tp_logsumexp_over(x, i->axes, keepdims);
+    }
+}
+
+static tp_tensor record_along(const instruction *i, tp_tensor x)
+{
+    const int axis = (int)i->p[1];
+    switch (i->p[0]) {
+    case 0: return tp_softmax(x, axis);
+    case 1: return tp_log_softmax(x, axis);
+    case 2: return tp_cumsum(x, axis);
+    default: return tp_cumprod(x, axis);
     }
 }
 
@@ -105,6 +118,55 @@ static tp_tensor record_structure(const instruction *i, const tp_tensor *x)
     }
 }
 
+/* n indices: n - 1 + start, ... start + 1, start, but none beyond the size.  No constant, which would be another leaf each
+ * time. */
+static tp_tensor make_index(tp_tape *tape, int64_t n, int64_t start, int64_t size)
+{
+    const tp_tensor back = tp_flip(tp_iota(tape, TP_I32, n), TP_AXES(0));
+    return tp_minimum(tp_add(back, tp_scalar(tape, (double)start)), tp_scalar(tape, (double)(size - 1)));
+}
+
+/* Picks along an axis and adds up. */
+static tp_tensor record_indexing(const instruction *i, tp_tensor x, int axis)
+{
+    const tp_shape shape = tp_shape_of(x);
+    const int64_t size = shape.dim[axis];
+    tp_shape line = {.rank = shape.rank};
+    for (int d = 0; d < shape.rank; d++)
+        line.dim[d] = d == axis ? size : 1;
+    const tp_tensor each = make_index(x.tape, size, i->p[2], size),
+                    list = make_index(x.tape, 3, i->p[3], size);
+    const tp_tensor index = tp_expand(tp_reshape(each, line), shape);
+    switch (i->p[0]) {
+    case 0: return tp_take_along_axis(x, index, axis);
+    case 1: return tp_scatter_add(tp_scale(x, 0.5), index, x, axis);
+    case 2: return tp_index_select(x, list, axis);
+    default: return tp_index_add(tp_tanh(x), list, tp_index_select(x, list, axis), axis);
+    }
+}
+
+static tp_tensor record_arrangement(const instruction *i, tp_tensor x)
+{
+    const int axis = (int)i->p[1];
+    const tp_pad_options mode = {.mode = (tp_pad_mode)(i->p[2] % 4), .value = 0.5};
+    if (tp_shape_of(x).rank == 0)
+        return tp_stack((tp_tensor[]){x, x, tp_neg(x)}, 3, -1);
+    switch (i->p[0]) {
+    case 4: return tp_flip(x, TP_AXES(axis));
+    case 5: return tp_roll(x, axis, i->p[2]);
+    case 6: return tp_pad(x, axis, i->p[2], i->p[3], &mode);
+    case 7: return tp_pad(tp_pad(x, axis, 1, i->p[2], NULL), 0, i->p[3], 1, NULL);
+    case 8: return tp_diagonal(x, i->p[2] - 1, axis, 0);
+    case 9: return tp_diagonal_embed(x, i->p[2] - 2);
+    case 10: return tp_tril(x, i->p[2] - 1);
+    case 11: return tp_triu(x, i->p[2] - 1);
+    case 12: return tp_tile(x, axis, i->p[2]);
+    case 13: return tp_repeat(x, axis, i->p[2]);
+    case 14: return tp_stack((tp_tensor[]){x, tp_neg(x)}, 2, axis);
+    default: return record_indexing(i, x, axis);
+    }
+}
+
 tp_tensor record_instruction(const random_graph *graph, int at, const tp_tensor *all, tp_tape *tape,
                              tp_dtype dtype)
 {
@@ -121,8 +183,9 @@ tp_tensor record_instruction(const random_graph *graph, int at, const tp_tensor 
     case I_WHERE: return tp_where(tp_greater(x[0], x[1]), x[2], x[3]);
     case I_GUARDED: return record_guarded(i, x[0]);
     case I_REDUCTION: return record_reduction(i, x[0]);
-    case I_ALONG: return i->p[0] ? tp_log_softmax(x[0], (int)i->p[1]) : tp_softmax(x[0], (int)i->p[1]);
+    case I_ALONG: return record_along(i, x[0]);
     case I_SOURCE: return record_source(i, x[0]);
+    case I_ARRANGE: return record_arrangement(i, x[0]);
     default: return record_structure(i, x);
     }
 }

@@ -18,7 +18,7 @@ typedef enum instruction_kind {
     I_WHERE,     /* where(x0 > x1, x2, x3) */
     I_GUARDED,   /* where(x0 > number, f(x0), 0), f singular below; p[0]: which */
     I_REDUCTION, /* p[0]: which; axes; keepdims: p[1] */
-    I_ALONG,     /* softmax, log_softmax; p[0]: which; p[1]: axis */
+    I_ALONG,     /* softmax, running sums, ...; p[0]: which; p[1]: axis */
     I_RESHAPE,   /* to shape */
     I_PERMUTE,   /* axes */
     I_SLICE,     /* p: axis, start, stop, step */
@@ -26,7 +26,8 @@ typedef enum instruction_kind {
     I_SUM_TO,    /* to shape */
     I_CONCAT,    /* x0, x1 (and x0 again if p[1]); p[0]: axis */
     I_MATMUL,
-    I_SOURCE, /* x0 times an iota or a full; p[0]: which */
+    I_SOURCE,  /* x0 times an iota or a full; p[0]: which */
+    I_ARRANGE, /* flip, roll, pad, ... and picking by index; p[0]: which; p[1]: axis; p[2], p[3]: amounts */
     I_KINDS
 } instruction_kind;
 

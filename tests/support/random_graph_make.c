@@ -114,6 +114,10 @@ static bool reduction_is_safe(const instruction *i, tp_tensor x)
         return has_clear_winners(x, tp_max_over(x, i->axes, true));
     if (i->p[0] == 3)
         return has_clear_winners(x, tp_min_over(x, i->axes, true));
+    if (i->p[0] == 7)
+        return away_from_zero(tp_std_over(x, i->axes, 0, true));
+    if (i->p[0] == 8)
+        return away_from_zero(x);
     return i->p[0] != 5 || away_from_zero(tp_norm_over(x, i->axes, true));
 }
 
@@ -238,16 +242,17 @@ static void draw_slice(maker *m, instruction *i, tp_shape s)
 static instruction draw(maker *m)
 {
     static const instruction_kind likely[] = {
-        I_UNARY,   I_UNARY,   I_UNARY,  I_BINARY,  I_BINARY,    I_BINARY,   I_BINARY, I_WHERE,
-        I_GUARDED, I_GUARDED, I_ALONG,  I_RESHAPE, I_PERMUTE,   I_SLICE,    I_EXPAND, I_SUM_TO,
-        I_CONCAT,  I_MATMUL,  I_MATMUL, I_SOURCE,  I_REDUCTION, I_REDUCTION};
+        I_UNARY,   I_UNARY,  I_UNARY,     I_BINARY,    I_BINARY,  I_BINARY,  I_BINARY, I_WHERE,  I_GUARDED,
+        I_GUARDED, I_ALONG,  I_RESHAPE,   I_PERMUTE,   I_SLICE,   I_EXPAND,  I_SUM_TO, I_CONCAT, I_MATMUL,
+        I_MATMUL,  I_SOURCE, I_REDUCTION, I_REDUCTION, I_ARRANGE, I_ARRANGE, I_ARRANGE};
     instruction i = {.kind = likely[below(m, (int64_t)(sizeof likely / sizeof *likely))]};
     static const int operands[I_KINDS] = {
         [I_UNARY] = 1,  [I_BINARY] = 2,  [I_WHERE] = 4,   [I_GUARDED] = 1, [I_REDUCTION] = 1,
         [I_ALONG] = 1,  [I_RESHAPE] = 1, [I_PERMUTE] = 1, [I_SLICE] = 1,   [I_EXPAND] = 1,
-        [I_SUM_TO] = 1, [I_CONCAT] = 2,  [I_MATMUL] = 2,  [I_SOURCE] = 1};
+        [I_SUM_TO] = 1, [I_CONCAT] = 2,  [I_MATMUL] = 2,  [I_SOURCE] = 1,  [I_ARRANGE] = 1};
     static const int variants[I_KINDS] = {
-        [I_UNARY] = 19, [I_BINARY] = 10, [I_GUARDED] = 6, [I_REDUCTION] = 8, [I_ALONG] = 2, [I_SOURCE] = 2};
+        [I_UNARY] = 19, [I_BINARY] = 10, [I_GUARDED] = 6, [I_REDUCTION] = 10,
+        [I_ALONG] = 4,  [I_SOURCE] = 2,  [I_ARRANGE] = 15};
     i.n = operands[i.kind];
     for (int k = 0; k < i.n; k++)
         i.x[k] = pick(m);
@@ -261,10 +266,12 @@ static instruction draw(maker *m)
         i.axes = random_axes(m, (int)s.rank, i.kind == I_PERMUTE);
     if (i.kind == I_REDUCTION || i.kind == I_CONCAT)
         i.p[1] = below(m, 2);
-    if (i.kind == I_ALONG)
+    if (i.kind == I_ALONG || i.kind == I_ARRANGE)
         i.p[1] = below(m, s.rank > 0 ? s.rank : 1);
     if (i.kind == I_CONCAT)
         i.p[0] = below(m, s.rank > 0 ? s.rank : 1) - s.rank;
+    if (i.kind == I_ARRANGE)
+        i.p[2] = below(m, 4), i.p[3] = below(m, 3);
     if (i.kind == I_SLICE)
         draw_slice(m, &i, s);
     i.shape = i.kind == I_RESHAPE  ? regrouped(m, s)

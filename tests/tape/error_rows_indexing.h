@@ -1,4 +1,4 @@
-/* error_rows_indexing.h -- rows for src/ops/indexing.c. */
+/* error_rows_indexing.h -- rows for src/ops/indexing.c and sums.c. */
 #ifndef TAPIR_TESTS_ERROR_ROWS_INDEXING_H
 #define TAPIR_TESTS_ERROR_ROWS_INDEXING_H
 
@@ -247,6 +247,9 @@ static const error_row indexing_use_rows[] = {
      index_of_a_sum,
      TP_BAD_VALUE,
      {"scatter_add: the index 3 (element 0) is outside [0, 3)"}},
+};
+
+static const error_row sums_use_rows[] = {
     {"sum beyond i32",
      scattered_sum_too_large,
      TP_BAD_VALUE,

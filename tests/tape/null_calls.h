@@ -115,14 +115,18 @@ static inline tp_tensor call_ordering(int k, tp_tensor x, tp_tensor y)
     case 9: return tp_std_over(x, TP_AXES(0), 0, true);
     case 10: return tp_vector_norm(x, 1);
     case 11: return tp_vector_norm_over(x, TP_AXES(0), HUGE_VAL, true);
+    case 12: return tp_cumsum(x, 0);
+    case 13: return tp_cumprod(x, -1);
     default: return no_more;
     }
 }
 
 typedef tp_tensor (*op_caller)(int k, tp_tensor x, tp_tensor y);
 
-static const op_caller callers[] = {call_elementwise, call_choice,   call_reduction,
-                                    call_indexing,    call_ordering, call_linalg};
+static const op_caller callers[] = {
+    call_elementwise, call_choice,      call_reduction, /* here and in null_calls_*.h */
+    call_indexing,    call_arrangement, call_ordering,  call_linalg,
+};
 
 /* The k-th call of all with x and y; false beyond the last. */
 static inline bool call_op(int k, tp_tensor x, tp_tensor y, tp_tensor *result)

@@ -1,5 +1,6 @@
 /* test_errors.c -- every error message, and how errors stick. */
 #include "error_rows.h"
+#include "error_rows_arrange.h"
 #include "error_rows_indexing.h"
 #include "error_rows_linalg.h"
 #include "error_rows_ops.h"
@@ -50,8 +51,14 @@ static const error_rows all_rows[] = {
     ROWS("ops/slice.c", slice_rows),
     ROWS("ops/source.c", source_rows),
     ROWS("ops/indexing.c", indexing_rows),
+    ROWS("ops/arrange.c", arrange_rows),
+    ROWS("ops/diagonal.c", diagonal_rows),
+    ROWS("ops/padding.c", padding_rows),
     USE_ROWS("ops/indexing.c", indexing_use_rows),
     ROWS("ops/argmax.c", argmax_rows),
+    ROWS("ops/axes.c", ordering_axes_rows),
+    USE_ROWS("ops/cumulative.c", cumulative_use_rows),
+    USE_ROWS("ops/sums.c", sums_use_rows),
     ROWS("ops/matrices.c", matrices_rows),
     ROWS("ops/matmul.c", outer_rows),
     USE_ROWS("ops/matrices.c", triangular_use_rows), /* the names of matrices */

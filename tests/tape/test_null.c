@@ -174,6 +174,8 @@ static void test_null_arguments_of_a_tape(void **state)
     assert_false(tp_is_valid(tp_concat(NULL, 3, 0)) || tp_is_valid((tp_concat)(NULL, 3, 0)));
     assert_false(tp_is_valid(tp_group(NULL, 3)) || tp_is_valid((tp_group)(NULL, 3)));
     assert_false(tp_is_valid(tp_concat_at("f", 1, NULL, 3, 0)) || tp_is_valid(tp_group_at("f", 1, NULL, 3)));
+    assert_false(tp_is_valid(tp_stack(NULL, 3, 0)) || tp_is_valid(tp_stack_at("f", 1, NULL, 3, 0)));
+    assert_int_equal(tp_split((tp_tensor){0}, 0, NULL, 2, NULL), TP_BAD_ARGUMENT);
     assert_false(tp_is_valid(tp_einsum("i", NULL, 1)) || tp_is_valid(tp_einsum_at("f", 1, "i", NULL, 1)));
     tp_tensor nothing[1]; /* of no elements, none is looked at */
     memset(nothing, 0xA5, sizeof nothing);

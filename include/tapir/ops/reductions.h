@@ -62,6 +62,12 @@ TP_API tp_tensor tp_logsumexp_over(tp_tensor x, tp_axes axes, bool keepdims);
 TP_API tp_tensor tp_softmax(tp_tensor x, int axis);
 TP_API tp_tensor tp_log_softmax(tp_tensor x, int axis);
 
+/* Running sums and products along one axis: y[i] = x[0] + ... + x[i], and x[0] ... x[i].  Also i32; a result that does not
+ * fit is an error of the run.  f32 is accumulated in double, and every result rounded from there.  The gradient of
+ * cumprod is exact with zeros among the factors, at any order. */
+TP_API tp_tensor tp_cumsum(tp_tensor x, int axis);
+TP_API tp_tensor tp_cumprod(tp_tensor x, int axis);
+
 /* ---- Places ------------------------------------------------------------------------------------------ */
 
 #ifndef TP_NO_PLACE
@@ -89,6 +95,8 @@ TP_API tp_tensor tp_log_softmax(tp_tensor x, int axis);
 #define tp_vector_norm_over(x, ...) tp_vector_norm_over(TP_HERE(x), __VA_ARGS__)
 #define tp_logsumexp(x)             tp_logsumexp(TP_HERE(x))
 #define tp_logsumexp_over(x, ...)   tp_logsumexp_over(TP_HERE(x), __VA_ARGS__)
+#define tp_cumsum(x, ...)           tp_cumsum(TP_HERE(x), __VA_ARGS__)
+#define tp_cumprod(x, ...)          tp_cumprod(TP_HERE(x), __VA_ARGS__)
 #define tp_softmax(x, ...)          tp_softmax(TP_HERE(x), __VA_ARGS__)
 #define tp_log_softmax(x, ...)      tp_log_softmax(TP_HERE(x), __VA_ARGS__)
 #endif
