@@ -255,18 +255,11 @@ static void drop(term *t, int axis)
     memmove(t->index + axis, t->index + axis + 1, (size_t)(t->n - axis) * sizeof *t->index);
 }
 
-/* Axes a and b, which have the same index, as one, which is the last. */
+/* Axes a < b, which have the same index, as one, which is the last. */
 static void take_diagonal(term *t, int a, int b)
 {
     const int index = t->index[a];
-    tp_axes order = {.n = t->n};
-    int at = 0;
-    for (int k = 0; k < t->n; k++)
-        if (k != a && k != b)
-            order.axis[at++] = k;
-    order.axis[at++] = a;
-    order.axis[at] = b;
-    t->x = tp__diagonal(tp_permute(t->x, order));
+    t->x = tp_diagonal(t->x, 0, a, b);
     drop(t, b);
     drop(t, a);
     t->index[t->n++] = index;

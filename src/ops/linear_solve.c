@@ -406,7 +406,7 @@ tp_tensor tp_trace(tp_tensor a)
     if (tp_is_valid(a) && shape.rank < 2)
         return tp_fail(a, TP_BAD_SHAPE, "trace: the operand must have at least two axes: %s",
                        tp_describe(tp_dtype_of(a), &shape, text));
-    return tp_sum_over(tp__diagonal(a), TP_AXES(-1), false);
+    return tp_sum_over(tp_diagonal(a, 0, -2, -1), TP_AXES(-1), false);
 }
 
 const tp_op *const tp__solve_ops[] = {&solve, &inverse, &det, &slogdet, NULL};

@@ -152,29 +152,3 @@ tp_tensor tp__record_solve(const tp_op *op, tp_tensor a, tp_tensor b, const void
         return y;
     return tp_reshape(y, tp__batch_shape(&full, 1));
 }
-
-tp_tensor tp__diagonal(tp_tensor x)
-{
-    const tp_shape s = tp_shape_of(x);
-    tp_shape flat = tp__batch_shape(&s, 2);
-
-    if (!tp_is_valid(x))
-        return x;
-    const int64_t rows = tp__rows(&s, false), columns = tp__columns(&s, false);
-    const int64_t n = rows < columns ? rows : columns;
-    flat.dim[flat.rank++] = rows * columns;
-    return tp_slice(tp_reshape(x, flat), -1, 0, n > 0 ? (n - 1) * (columns + 1) + 1 : 0, columns + 1);
-}
-
-tp_tensor tp__triangle(tp_tensor x, bool upper, bool strict)
-{
-    const tp_shape s = tp_shape_of(x);
-    const tp_dtype dtype = tp_dtype_of(x);
-
-    if (!tp_is_valid(x))
-        return x;
-    const tp_tensor row = tp_reshape(tp_iota(x.tape, dtype, tp__rows(&s, false)), TP_SHAPE(-1, 1));
-    const tp_tensor column = tp_iota(x.tape, dtype, tp__columns(&s, false));
-    const tp_tensor low = upper ? row : column, high = upper ? column : row;
-    return tp_where(strict ? tp_less(low, high) : tp_less_equal(low, high), x, tp_scalar(x.tape, 0));
-}

@@ -73,10 +73,4 @@ tp_tensor tp__product(tp_tensor a, tp_tensor b, bool transpose_a, bool transpose
 /* Is x a view that only swaps the last two axes?  tp_transpose(x, -2, -1) then yields what it was made of. */
 bool tp__is_transpose(tp_tensor x);
 
-/* The diagonal of the last two axes, as one axis. */
-tp_tensor tp__diagonal(tp_tensor x);
-
-/* x where row + (strict ? 1 : 0) <= column (upper) or the other way round (lower), else 0. */
-tp_tensor tp__triangle(tp_tensor x, bool upper, bool strict);
-
 #endif

@@ -93,7 +93,7 @@ static void triangular_vjp(const tp_vjp *d)
     const bool db_first = p.right == p.transpose; /* in the product of db and y that T' is */
     const tp_tensor da =
         db_first ? tp__product(minus, d->y, p.right, !p.right) : tp__product(d->y, minus, p.right, !p.right);
-    d->dx[0] = tp__triangle(da, p.upper, p.unit);
+    d->dx[0] = p.upper ? tp_triu(da, p.unit) : tp_tril(da, -p.unit);
 }
 
 static const tp_op triangular_solve = {
@@ -173,8 +173,8 @@ static tp_status cholesky_run(const tp_call *c)
 static void cholesky_vjp(const tp_vjp *d)
 {
     const tp_tensor product = tp__product(d->y, d->g, true, false);
-    const tp_tensor lower = tp__triangle(product, false, false), strict = tp__triangle(product, false, true);
-    const tp_tensor both = tp_scale(tp_add(lower, tp_transpose(strict, -2, -1)), 0.5);
+    const tp_tensor below = tp_transpose(tp_tril(product, -1), -2, -1);
+    const tp_tensor both = tp_scale(tp_add(tp_tril(product, 0), below), 0.5);
     const tp_tensor left = record_triangular(d->y, both, (triangular_attr){.transpose = true});
     d->dx[0] = record_triangular(d->y, left, (triangular_attr){.right = true});
 }
