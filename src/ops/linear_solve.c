@@ -83,17 +83,24 @@ static const char *solve_infer(tp_inference *i)
     return tp__solve_infer(i, false);
 }
 
+static void swap_bytes(char *a, char *b, size_t n)
+{
+    char kept[256];
+    for (size_t at = 0; at < n; at += sizeof kept) {
+        const size_t here = n - at < sizeof kept ? n - at : sizeof kept;
+        memcpy(kept, a + at, here);
+        memcpy(a + at, b + at, here);
+        memcpy(b + at, kept, here);
+    }
+}
+
 static void swap_rows(const factors *f, bool backwards, int columns, void *y)
 {
     const size_t bytes = (size_t)columns * tp_dtype_size(f->dtype);
     for (int k = 0; k < f->n; k++) {
-        const int i = backwards ? f->n - 1 - k : k;
-        char *a = (char *)y + (size_t)i * bytes, *b = (char *)y + (size_t)(f->pivot[i] - 1) * bytes;
-        for (size_t byte = 0; a != b && byte < bytes; byte++) {
-            const char kept = a[byte];
-            a[byte] = b[byte];
-            b[byte] = kept;
-        }
+        const int i = backwards ? f->n - 1 - k : k, j = f->pivot[i] - 1;
+        if (i != j)
+            swap_bytes((char *)y + (size_t)i * bytes, (char *)y + (size_t)j * bytes, bytes);
     }
 }
 
