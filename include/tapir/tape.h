@@ -96,6 +96,12 @@ typedef struct tp_axes {
 #define TP_AXES(...) ((tp_axes){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
 #endif
 
+/* A number that an option may have: {true, 0}. */
+typedef struct tp_optional_int {
+    bool given;
+    int32_t value;
+} tp_optional_int;
+
 /* A handle to a recorded node, passed by value.  The tape owns what it stands for; nothing is freed one by
  * one.  (tp_tensor){0} means "absent" where a tensor is optional.  Treat the fields as private, except
  * `tape`. */

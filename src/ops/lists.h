@@ -21,6 +21,7 @@ extern const tp_op *const tp__indexing_ops[];
 extern const tp_op *const tp__arrange_ops[];
 extern const tp_op *const tp__diagonal_ops[];
 extern const tp_op *const tp__padding_ops[];
+extern const tp_op *const tp__random_ops[];
 
 /* An op that another family's fusions name. */
 extern const tp_op tp__mul;

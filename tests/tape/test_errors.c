@@ -6,6 +6,7 @@
 #include "error_rows_ops.h"
 #include "error_rows_ordering.h"
 #include "error_rows_program.h"
+#include "error_rows_random.h"
 #include "error_rows_record.h"
 #include "error_rows_tape.h"
 #include "error_rows_validate.h"
@@ -54,6 +55,7 @@ static const error_rows all_rows[] = {
     ROWS("ops/arrange.c", arrange_rows),
     ROWS("ops/diagonal.c", diagonal_rows),
     ROWS("ops/padding.c", padding_rows),
+    ROWS("ops/random.c", random_rows),
     USE_ROWS("ops/indexing.c", indexing_use_rows),
     ROWS("ops/argmax.c", argmax_rows),
     ROWS("ops/axes.c", ordering_axes_rows),

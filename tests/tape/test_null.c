@@ -155,6 +155,10 @@ static void test_null_tape(void **state)
         tp_full(NULL, TP_F32, TP_SHAPE(2), 1),
         tp_iota(NULL, TP_F32, 3),
         tp_uniform(NULL, TP_F32, TP_SHAPE(2)),
+        tp_normal(NULL, TP_F32, TP_SHAPE(2)),
+        tp_bernoulli(NULL, TP_F32, TP_SHAPE(2), 0.5),
+        tp_bernoulli(NULL, TP_F32, TP_SHAPE(2), 7),
+        tp_permutation(NULL, 3),
         tp_record_on(NULL, NULL, NULL, 0, NULL),
     };
     for (size_t k = 0; k < COUNT_OF(made); k++)
