@@ -113,6 +113,12 @@ typedef struct tp_tensor {
     uint32_t epoch; /* tells a handle from before a rewind from a new one with the same id */
 } tp_tensor;
 
+/* An optional number among options, for which 0 is not the default: {true, 0}. */
+typedef struct tp_optional_number {
+    bool given;
+    double value;
+} tp_optional_number;
+
 /* ---- The tape -------------------------------------------------------------------------------------- */
 
 /* Every byte of a tape and of its programs comes from here.  `alignment` is a power of two; `size` at
