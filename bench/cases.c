@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     bench_elementwise(&s);
     bench_cross_entropy(&s);
     bench_norm(&s);
+    bench_products(&s);
     bench_mlp(&s);
     bench_optim(&s);
     bench_record(&s);

@@ -83,6 +83,7 @@ static inline int64_t bench_share(int64_t n, int64_t unit, int t, int of)
 void bench_elementwise(suite *s);
 void bench_cross_entropy(suite *s);
 void bench_norm(suite *s);
+void bench_products(suite *s);
 void bench_mlp(suite *s);
 void bench_optim(suite *s);
 void bench_record(suite *s);
