@@ -138,7 +138,7 @@ static void check_clipping(const golden_case *c, tp_dtype dtype, double toleranc
     tp_tape *tape = tp_tape_create(NULL);
     tp_tensor g[3], norm = {0};
     double value[VALUES_MAX];
-    char name[8];
+    char name[24];
     int n = 0;
 
     for (snprintf(name, sizeof name, "g0"); golden_find(c, GOLDEN_IN, name) != NULL;
