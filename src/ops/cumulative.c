@@ -16,35 +16,24 @@ typedef struct along_attr {
  * waits for its own last result: columns of an [n, inner], or rows where inner is 1.  Folds are kept in double (of i32
  * in int64_t), and every result is rounded from there. */
 
-enum { ROWS = 4, COLUMNS = 32 };
+enum { ROWS = 4, MANY_COLUMNS = 32, COLUMNS = 8, MOST_LANES = MANY_COLUMNS };
 
 typedef struct lanes {
-    int64_t n, step;      /* elements of a lane; from one to the next */
-    int64_t count, apart; /* lanes, at most COLUMNS; from one to the next */
-    int64_t factor;       /* of a recurrence: from an element to its factor */
+    int64_t n, step; /* elements of a lane; from one to the next */
+    int64_t count,
+        apart;      /* lanes: 1, or ROWS, or apart by 1 and COLUMNS or MANY_COLUMNS; from one to the next */
+    int64_t factor; /* of a recurrence: from an element to its factor */
 } lanes;
 
 /* From element `at` of the operands on.  Returns -1, or the first element whose result does not fit. */
 typedef int64_t (*lane_kernel)(const lanes *s, int64_t at, const tp_array *x, void *y);
-
-/* The results must not depend on which of these loops an element meets, so all have one body, and `count` and `apart` are
- * parameters that some calls give as constants. */
-static inline bool are_rows(const lanes *s)
-{
-    return s->count == ROWS && s->apart != 1;
-}
-
-static inline bool are_columns(const lanes *s)
-{
-    return s->count == COLUMNS && s->apart == 1;
-}
 
 /* ---- Sums and products ----------------------------------------------------------------------------- */
 
 static inline void fold_f32(const lanes *s, bool product, int64_t count, int64_t apart, const float *x,
                             float *y)
 {
-    double so_far[COLUMNS];
+    double so_far[MOST_LANES];
     for (int64_t l = 0; l < count; l++)
         so_far[l] = product ? 1 : -0.0; /* -0: adding to it changes not even a zero's sign */
     for (int64_t i = 0; i < s->n; i++)
@@ -58,7 +47,7 @@ static inline void fold_f32(const lanes *s, bool product, int64_t count, int64_t
 static inline void fold_f64(const lanes *s, bool product, int64_t count, int64_t apart, const double *x,
                             double *y)
 {
-    double so_far[COLUMNS];
+    double so_far[MOST_LANES];
     for (int64_t l = 0; l < count; l++)
         so_far[l] = product ? 1 : -0.0;
     for (int64_t i = 0; i < s->n; i++)
@@ -85,24 +74,29 @@ static inline int64_t fold_i32(const lanes *s, bool product, const int32_t *x, i
     return -1;
 }
 
+/* Constants make each a loop of its own, with the folds in registers. */
 static inline void fold_floats(const lanes *s, bool product, const float *x, float *y)
 {
-    if (are_rows(s))
+    if (s->count == 1)
+        fold_f32(s, product, 1, 0, x, y);
+    else if (s->count == ROWS)
         fold_f32(s, product, ROWS, s->apart, x, y);
-    else if (are_columns(s))
+    else if (s->count == COLUMNS)
         fold_f32(s, product, COLUMNS, 1, x, y);
     else
-        fold_f32(s, product, s->count, s->apart, x, y);
+        fold_f32(s, product, MANY_COLUMNS, 1, x, y);
 }
 
 static inline void fold_doubles(const lanes *s, bool product, const double *x, double *y)
 {
-    if (are_rows(s))
+    if (s->count == 1)
+        fold_f64(s, product, 1, 0, x, y);
+    else if (s->count == ROWS)
         fold_f64(s, product, ROWS, s->apart, x, y);
-    else if (are_columns(s))
+    else if (s->count == COLUMNS)
         fold_f64(s, product, COLUMNS, 1, x, y);
     else
-        fold_f64(s, product, s->count, s->apart, x, y);
+        fold_f64(s, product, MANY_COLUMNS, 1, x, y);
 }
 
 static inline int64_t fold_lanes(const lanes *s, bool product, int64_t at, const tp_array *x, void *y)
@@ -117,11 +111,13 @@ static inline int64_t fold_lanes(const lanes *s, bool product, int64_t at, const
     return bad < 0 ? -1 : at + bad;
 }
 
+TP_INSTRUCTION_SETS
 static int64_t sum_lanes(const lanes *s, int64_t at, const tp_array *x, void *y)
 {
     return fold_lanes(s, false, at, x, y);
 }
 
+TP_INSTRUCTION_SETS
 static int64_t multiply_lanes(const lanes *s, int64_t at, const tp_array *x, void *y)
 {
     return fold_lanes(s, true, at, x, y);
@@ -133,7 +129,7 @@ static int64_t multiply_lanes(const lanes *s, int64_t at, const tp_array *x, voi
  * none in memory, and the 0 before it reads none. */
 static void recur_f32(const lanes *s, const float *x, const float *term, float *y)
 {
-    double so_far[COLUMNS] = {0};
+    double so_far[MOST_LANES] = {0};
     for (int64_t i = 0; i < s->n; i++)
         for (int64_t l = 0; l < s->count; l++) {
             const int64_t k = i * s->step + l * s->apart;
@@ -144,7 +140,7 @@ static void recur_f32(const lanes *s, const float *x, const float *term, float *
 
 static void recur_f64(const lanes *s, const double *x, const double *term, double *y)
 {
-    double so_far[COLUMNS] = {0};
+    double so_far[MOST_LANES] = {0};
     for (int64_t i = 0; i < s->n; i++)
         for (int64_t l = 0; l < s->count; l++) {
             const int64_t k = i * s->step + l * s->apart;
@@ -172,24 +168,30 @@ static int64_t size_between(const tp_shape *shape, int64_t from, int64_t to)
     return count;
 }
 
+/* How many of the `left` lanes take turns. */
+static int64_t lanes_at_once(int64_t left, bool are_rows)
+{
+    if (are_rows)
+        return left >= ROWS ? ROWS : 1;
+    return left >= MANY_COLUMNS ? MANY_COLUMNS : left >= COLUMNS ? COLUMNS : 1;
+}
+
 static tp_status run_along(const tp_call *c, lane_kernel kernel)
 {
     const along_attr *a = c->attr;
     const tp_shape *shape = &c->y.shape;
     const int64_t outer = size_between(shape, 0, a->axis), n = shape->dim[a->axis],
                   inner = size_between(shape, a->axis + 1, shape->rank);
-    const int64_t side = inner == 1 ? outer : inner, most = inner == 1 ? ROWS : COLUMNS;
-    lanes s = {.n = n,
-               .step = a->reverse ? -inner : inner,
-               .apart = inner == 1 ? n : 1,
-               .factor = a->reverse ? inner : 0};
+    const bool rows = inner == 1;
+    const int64_t start = a->reverse ? (n - 1) * inner : 0, side = rows ? outer : inner;
+    lanes s = {
+        .n = n, .step = a->reverse ? -inner : inner, .apart = rows ? n : 1, .factor = a->reverse ? inner : 0};
     int64_t bad = -1;
 
-    for (int64_t o = 0; o < (inner == 1 ? 1 : outer); o++)
-        for (int64_t first = 0; first < side && bad < 0; first += most) {
-            s.count = side - first < most ? side - first : most;
-            bad = kernel(&s, o * n * inner + (a->reverse ? (n - 1) * inner : 0) + first * s.apart, c->x,
-                         c->y.data);
+    for (int64_t o = 0; o < (rows ? 1 : outer); o++)
+        for (int64_t first = 0; first < side && bad < 0; first += s.count) {
+            s.count = lanes_at_once(side - first, rows);
+            bad = kernel(&s, o * n * inner + start + first * s.apart, c->x, c->y.data);
         }
     return bad < 0 ? TP_OK : tp_call_fail(c, "a result does not fit i32 (element %lld)", (long long)bad);
 }

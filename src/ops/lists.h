@@ -6,6 +6,7 @@
 
 extern const tp_op *const tp__argmax_ops[];
 extern const tp_op *const tp__cumulative_ops[];
+extern const tp_op *const tp__ordering_ops[];
 extern const tp_op *const tp__arithmetic_ops[];
 extern const tp_op *const tp__function_ops[];
 extern const tp_op *const tp__choice_ops[];
@@ -13,15 +14,12 @@ extern const tp_op *const tp__reduction_ops[];
 extern const tp_op *const tp__shape_ops[];
 extern const tp_op *const tp__slice_ops[];
 extern const tp_op *const tp__matmul_ops[];
-extern const tp_op *const tp__triangular_ops[];
-extern const tp_op *const tp__solve_ops[];
 extern const tp_op *const tp__source_ops[];
 extern const tp_op *const tp__control_ops[];
 extern const tp_op *const tp__indexing_ops[];
 extern const tp_op *const tp__arrange_ops[];
 extern const tp_op *const tp__diagonal_ops[];
 extern const tp_op *const tp__padding_ops[];
-extern const tp_op *const tp__random_ops[];
 
 /* An op that another family's fusions name. */
 extern const tp_op tp__mul;

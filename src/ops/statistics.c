@@ -1,4 +1,4 @@
-/* statistics.c -- mean var std norm logsumexp softmax log_softmax, composed of other ops. */
+/* statistics.c -- mean var std median quantile norm logsumexp softmax log_softmax, composed of other ops. */
 #include <math.h>
 #include <tapir/op.h>
 #include <tapir/ops.h>
@@ -114,6 +114,68 @@ tp_tensor tp_std(tp_tensor x, int correction)
 tp_tensor tp_std_over(tp_tensor x, tp_axes axes, int correction, bool keepdims)
 {
     return flat_root(variance(x, "std", axes, correction, keepdims));
+}
+
+/* ---- median, quantile ------------------------------------------------------------------------------ */
+
+/* Between a and b, a share t of the way.  The difference is infinite or NaN where one of them is infinite, or where they are
+ * far apart: there the weighted sum is the way, which for equal numbers would not be exact. */
+static tp_tensor between(tp_tensor a, tp_tensor b, double t)
+{
+    const tp_tensor step = tp_sub(b, a), zero = tp_scalar(a.tape, 0);
+    const tp_tensor is_finite = tp_equal(tp_sub(step, step), zero);
+    return tp_where(is_finite, tp_add(a, tp_scale(step, t)), tp_add(tp_scale(a, 1 - t), tp_scale(b, t)));
+}
+
+/* Of the rows of an array that is not empty. */
+static tp_tensor row_quantile(tp_tensor rows, double q)
+{
+    const tp_shape shape = tp_shape_of(rows);
+    const int64_t n = shape.dim[shape.rank - 1];
+    const double at = q * (double)(n - 1), below = floor(at);
+    const int64_t k = (int64_t)below;
+    const tp_tensor sorted = tp_sort(rows, -1, false);
+    const tp_tensor low = tp_slice(sorted, -1, k, k + 1, 1), last = tp_slice(sorted, -1, n - 1, n, 1);
+    const tp_tensor value =
+        at == below ? low : between(low, tp_slice(sorted, -1, k + 1, k + 2, 1), at - below);
+    return tp_where(tp_not_equal(last, last), last, value); /* a NaN is sorted last */
+}
+
+static tp_tensor quantile(tp_tensor x, const char *op_name, tp_axes axes, double q, bool keepdims)
+{
+    const tp_shape shape = tp_shape_of(x);
+    uint64_t mask;
+
+    if (!begin(x, op_name, axes, &mask) || !has_elements(x, op_name, mask))
+        return invalid_like(x);
+    if (!(q >= 0 && q <= 1))
+        return tp_fail(x, TP_BAD_ARGUMENT, "%s: q must be between 0 and 1, but is %g", op_name, q);
+    if (mask == 0)
+        return x;
+    const tp_shape y = tp__reduced(&shape, mask, keepdims);
+    if (tp_shape_count(y) == 0)
+        return tp_full(x.tape, tp_dtype_of(x), y, 0);
+    return tp_reshape(row_quantile(tp__as_rows(x, mask), q), y);
+}
+
+tp_tensor tp_median(tp_tensor x)
+{
+    return tp_median_over(x, tp__all_axes(x), false);
+}
+
+tp_tensor tp_median_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return quantile(x, "median", axes, 0.5, keepdims);
+}
+
+tp_tensor tp_quantile(tp_tensor x, double q)
+{
+    return tp_quantile_over(x, tp__all_axes(x), q, false);
+}
+
+tp_tensor tp_quantile_over(tp_tensor x, tp_axes axes, double q, bool keepdims)
+{
+    return quantile(x, "quantile", axes, q, keepdims);
 }
 
 /* ---- norm ------------------------------------------------------------------------------------------ */

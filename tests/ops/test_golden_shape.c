@@ -151,6 +151,21 @@ static void build_cumprod(golden_record *r)
     r->out[0] = tp_cumprod(r->x[0], axis_option(r));
 }
 
+static void build_sort(golden_record *r)
+{
+    const bool descending = golden_switch(r->c, "descending");
+    r->out[0] = tp_sort(r->x[0], axis_option(r), descending);
+    r->out[1] = tp_argsort(r->x[0], axis_option(r), descending);
+}
+
+static void build_topk(golden_record *r)
+{
+    const int64_t k = golden_integer(r->c, "k");
+    const bool largest = golden_switch(r->c, "largest");
+    r->out[0] = tp_topk(r->x[0], k, axis_option(r), largest);
+    r->out[1] = tp_argtopk(r->x[0], k, axis_option(r), largest);
+}
+
 static const golden_op ops[] = {
     {"reshape", .build = build_reshape},
     {"permute", .build = build_permute},
@@ -172,15 +187,14 @@ static const golden_op ops[] = {
     {"flip", .build = build_flip},
     {"roll", .build = build_roll},
     {"diagonal", .build = build_diagonal},
-    /* not there yet */
-    {.op = "sort"},
-    {.op = "topk"},
+    {"sort", .build = build_sort},
+    {"topk", .build = build_topk},
 };
 
 static void test_shape(void **state)
 {
     (void)state;
-    golden_run_ops("ops_shape.txt", ops, (int)(sizeof ops / sizeof *ops), 68);
+    golden_run_ops("ops_shape.txt", ops, (int)(sizeof ops / sizeof *ops), 82);
 }
 
 int main(void)

@@ -1,6 +1,8 @@
 /* op_rows_ordering.c -- rows of what compares elements with each other, and of running sums and products. */
 #include "op_rows.h"
 
+enum { WIDE = 16 }; /* where elements may lie, so that steps of differences change no order */
+
 static const tp_shape cube = {3, {2, 3, 4}};
 
 /* A position has no gradient: it weights the element that it is of. */
@@ -80,7 +82,7 @@ static tp_tensor cumprod_twice(tp_tensor x, int axis)
 }
 
 static void add_along(op_row_table *t, const char *name, const char *variant,
-                      tp_tensor (*along)(tp_tensor, int), unsigned flags)
+                      tp_tensor (*along)(tp_tensor, int), double range, unsigned flags)
 {
     static const tp_shape shape[] = {{3, {2, 3, 4}}, {3, {5, 1, 2}}, {3, {2, 0, 3}}};
     for (size_t k = 0; k < sizeof shape / sizeof *shape; k++)
@@ -92,7 +94,67 @@ static void add_along(op_row_table *t, const char *name, const char *variant,
                                 .along = along,
                                 .axes = {1, {axis}},
                                 .shape = {shape[k]},
+                                .low = -range,
+                                .high = range,
                                 .flags = flags});
+}
+
+static tp_tensor sort_ascending(tp_tensor x, int axis)
+{
+    return tp_sort(x, axis, false);
+}
+
+static tp_tensor sort_descending(tp_tensor x, int axis)
+{
+    return tp_sort(x, axis, true);
+}
+
+static tp_tensor argsort_ascending(tp_tensor x, int axis)
+{
+    return weighted(tp_argsort(x, axis, false), x);
+}
+
+static tp_tensor argsort_descending(tp_tensor x, int axis)
+{
+    return weighted(tp_argsort(x, axis, true), x);
+}
+
+static tp_tensor two_largest(tp_tensor x, int axis)
+{
+    return tp_topk(x, 2, axis, true);
+}
+
+static tp_tensor smallest(tp_tensor x, int axis)
+{
+    return tp_topk(x, 1, axis, false);
+}
+
+static tp_tensor two_largest_positions(tp_tensor x, int axis)
+{
+    const tp_tensor positions = tp_argtopk(x, 2, axis, true);
+    return weighted(positions, tp_take_along_axis(x, positions, axis));
+}
+
+static tp_tensor no_positions(tp_tensor x, int axis)
+{
+    const tp_tensor positions = tp_argtopk(x, 0, axis, false);
+    return weighted(positions, tp_take_along_axis(x, positions, axis));
+}
+
+static void add_order_along(op_row_table *t, const char *name, const char *variant,
+                            tp_tensor (*along)(tp_tensor, int), unsigned flags)
+{
+    for (int axis = -1; axis < 2; axis++)
+        add_row(t, (op_row){.constructor = name,
+                            .variant = variant,
+                            .n = 1,
+                            .build = build_along,
+                            .along = along,
+                            .axes = {1, {axis}},
+                            .shape = {cube},
+                            .low = -WIDE,
+                            .high = WIDE,
+                            .flags = ROW_I32 | flags});
 }
 
 void add_ordering_rows(op_row_table *t)
@@ -101,7 +163,15 @@ void add_ordering_rows(op_row_table *t)
     add_all(t, "tp_argmin", argmin_all);
     add_over(t, "tp_argmax_over", argmax_over);
     add_over(t, "tp_argmin_over", argmin_over);
-    add_along(t, "tp_cumsum", NULL, tp_cumsum, ROW_I32);
-    add_along(t, "tp_cumprod", NULL, tp_cumprod, ROW_I32);
-    add_along(t, "tp_cumprod", "of a cumprod", cumprod_twice, 0);
+    add_along(t, "tp_cumsum", NULL, tp_cumsum, 2, ROW_I32);
+    add_along(t, "tp_cumprod", NULL, tp_cumprod, 2, ROW_I32);
+    add_along(t, "tp_cumprod", "of a cumprod", cumprod_twice, 2, 0);
+    add_along(t, "tp_sort", "ascending", sort_ascending, WIDE, ROW_I32);
+    add_along(t, "tp_sort", "descending", sort_descending, WIDE, ROW_I32);
+    add_along(t, "tp_argsort", "ascending", argsort_ascending, WIDE, ROW_I32 | ROW_ASKS);
+    add_along(t, "tp_argsort", "descending", argsort_descending, WIDE, ROW_I32 | ROW_ASKS);
+    add_order_along(t, "tp_topk", "two largest", two_largest, 0);
+    add_order_along(t, "tp_topk", "smallest", smallest, 0);
+    add_order_along(t, "tp_argtopk", "two largest", two_largest_positions, ROW_ASKS);
+    add_order_along(t, "tp_argtopk", "none", no_positions, ROW_ASKS);
 }

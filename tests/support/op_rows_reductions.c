@@ -78,6 +78,21 @@ static tp_tensor norm_infinity_over(tp_tensor x, tp_axes axes, bool keepdims)
     return tp_vector_norm_over(x, axes, HUGE_VAL, keepdims);
 }
 
+static tp_tensor third(tp_tensor x)
+{
+    return tp_quantile(x, 0.3);
+}
+
+static tp_tensor third_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_quantile_over(x, axes, 0.3, keepdims);
+}
+
+static tp_tensor whole_quantile_over(tp_tensor x, tp_axes axes, bool keepdims)
+{
+    return tp_quantile_over(x, axes, 1, keepdims);
+}
+
 static tp_tensor build_sum_to(const tp_tensor *x, const op_row *row)
 {
     static const tp_shape target[] = {{2, {3, 1}},    {1, {4}},    {0, {0}},
@@ -193,6 +208,21 @@ static void add_norms(op_row_table *t)
     add_over(t, "tp_vector_norm_over", "order infinity", norm_infinity_over, 0);
 }
 
+/* Over wide ranges, so that steps of differences change no order. */
+static void add_quantiles(op_row_table *t)
+{
+    const int first = t->n;
+    add_all(t, "tp_median", tp_median, 0);
+    add_all(t, "tp_quantile", third, 0);
+    add_over(t, "tp_median_over", NULL, tp_median_over, 0);
+    add_over(t, "tp_quantile_over", "q 0.3", third_over, 0);
+    add_over(t, "tp_quantile_over", "q 1", whole_quantile_over, 0);
+    for (int r = first; r < t->n; r++) {
+        t->row[r].low = -16;
+        t->row[r].high = 16;
+    }
+}
+
 void add_reduction_rows(op_row_table *t)
 {
     add_all(t, "tp_sum", tp_sum, ROW_I32);
@@ -213,6 +243,7 @@ void add_reduction_rows(op_row_table *t)
     add_norms(t);
     add_over(t, "tp_logsumexp_over", NULL, tp_logsumexp_over, 0);
     add_variances(t);
+    add_quantiles(t);
     add_along(t, "tp_softmax", tp_softmax);
     add_along(t, "tp_log_softmax", tp_log_softmax);
     for (int target = 0; target < 6; target++)

@@ -170,7 +170,22 @@ static void statistic_axis(fixture *f)
     RESULT(f, tp_std_over(f->a23, TP_AXES(2), 0, false));
 }
 
+static void quantile_beyond_one(fixture *f)
+{
+    RESULT(f, tp_quantile(f->a23, 1.5));
+}
+
+static void median_of_integers(fixture *f)
+{
+    RESULT(f, tp_median(f->i3));
+}
+
 static const error_row statistics_rows[] = {
+    {"quantile beyond 1",
+     quantile_beyond_one,
+     TP_BAD_ARGUMENT,
+     {"quantile: q must be between 0 and 1, but is 1.5"}},
+    {"median of integers", median_of_integers, TP_BAD_DTYPE, {"median: it needs f32 or f64, not i32[3]"}},
     {"mean of nothing", mean_of_nothing, TP_BAD_SHAPE, {"mean: there is none of no elements: f32[2,0]"}},
     {"mean of integers", mean_of_integers, TP_BAD_DTYPE, {"mean: it needs f32 or f64, not i32[3]"}},
     {"softmax of integers",

@@ -8,7 +8,6 @@
 static const tp_tensor no_more = {.id = -7};
 
 #include "null_calls_indexing.h"
-#include "null_calls_linalg.h"
 
 static inline tp_tensor call_elementwise(int k, tp_tensor x, tp_tensor y)
 {
@@ -117,6 +116,14 @@ static inline tp_tensor call_ordering(int k, tp_tensor x, tp_tensor y)
     case 11: return tp_vector_norm_over(x, TP_AXES(0), HUGE_VAL, true);
     case 12: return tp_cumsum(x, 0);
     case 13: return tp_cumprod(x, -1);
+    case 14: return tp_sort(x, 0, true);
+    case 15: return tp_argsort(x, -1, false);
+    case 16: return tp_topk(x, 2, 0, true);
+    case 17: return tp_argtopk(x, 0, -1, false);
+    case 18: return tp_median(x);
+    case 19: return tp_median_over(x, TP_AXES(0), true);
+    case 20: return tp_quantile(x, 0.25);
+    case 21: return tp_quantile_over(x, TP_AXES(0), 0.25, false);
     default: return no_more;
     }
 }
@@ -125,7 +132,7 @@ typedef tp_tensor (*op_caller)(int k, tp_tensor x, tp_tensor y);
 
 static const op_caller callers[] = {
     call_elementwise, call_choice,      call_reduction, /* here and in null_calls_*.h */
-    call_indexing,    call_arrangement, call_ordering,  call_linalg,
+    call_indexing,    call_arrangement, call_ordering,
 };
 
 /* The k-th call of all with x and y; false beyond the last. */

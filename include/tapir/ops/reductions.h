@@ -44,6 +44,16 @@ TP_API tp_tensor tp_var_over(tp_tensor x, tp_axes axes, int correction, bool kee
 TP_API tp_tensor tp_std(tp_tensor x, int correction);
 TP_API tp_tensor tp_std_over(tp_tensor x, tp_axes axes, int correction, bool keepdims);
 
+/* The q-quantile, 0 <= q <= 1, else TP_BAD_ARGUMENT: with the n elements in ascending order, the one at q (n - 1), counted
+ * from 0, or between two of them by linear interpolation (Hyndman and Fan, "Sample quantiles in statistical packages", The
+ * American Statistician 50, 1996, definition 7; NumPy's default).  The median is the 0.5-quantile: of an even number of
+ * elements the mean of the two in the middle.  NaN if an element is.  No elements: TP_BAD_SHAPE.  The gradient goes to the
+ * one or two elements that the result is made of; kink: at a tie to those that tp_argsort puts there. */
+TP_API tp_tensor tp_median(tp_tensor x);
+TP_API tp_tensor tp_median_over(tp_tensor x, tp_axes axes, bool keepdims);
+TP_API tp_tensor tp_quantile(tp_tensor x, double q);
+TP_API tp_tensor tp_quantile_over(tp_tensor x, tp_axes axes, double q, bool keepdims);
+
 /* sqrt(sum x^2), not scaled: squares beyond the range overflow.  Kink: gradient 0 at the zero vector. */
 TP_API tp_tensor tp_norm(tp_tensor x);
 TP_API tp_tensor tp_norm_over(tp_tensor x, tp_axes axes, bool keepdims);
@@ -89,6 +99,10 @@ TP_API tp_tensor tp_cumprod(tp_tensor x, int axis);
 #define tp_var_over(x, ...)         tp_var_over(TP_HERE(x), __VA_ARGS__)
 #define tp_std(x, ...)              tp_std(TP_HERE(x), __VA_ARGS__)
 #define tp_std_over(x, ...)         tp_std_over(TP_HERE(x), __VA_ARGS__)
+#define tp_median(x)                tp_median(TP_HERE(x))
+#define tp_median_over(x, ...)      tp_median_over(TP_HERE(x), __VA_ARGS__)
+#define tp_quantile(x, ...)         tp_quantile(TP_HERE(x), __VA_ARGS__)
+#define tp_quantile_over(x, ...)    tp_quantile_over(TP_HERE(x), __VA_ARGS__)
 #define tp_norm(x)                  tp_norm(TP_HERE(x))
 #define tp_norm_over(x, ...)        tp_norm_over(TP_HERE(x), __VA_ARGS__)
 #define tp_vector_norm(x, ...)      tp_vector_norm(TP_HERE(x), __VA_ARGS__)
