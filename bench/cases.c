@@ -49,7 +49,9 @@ int main(int argc, char **argv)
     bench_elementwise(&s);
     bench_cross_entropy(&s);
     bench_norm(&s);
+    bench_products(&s);
     bench_mlp(&s);
+    bench_optim(&s);
     bench_record(&s);
     bench_gmm(&s);
     bench_ordering(&s);

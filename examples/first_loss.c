@@ -126,9 +126,7 @@ static void show_checks(const tp_tensor *x)
 
 static void train(tp_tensor loss, tp_tensor weights)
 {
-    tp_tensor gradient;
-    tp_gradient(loss, &weights, 1, &gradient);
-    tp_tensor step = tp_assign(weights, tp_sub(weights, tp_scale(gradient, 0.02)));
+    tp_tensor step = tp_sgd(loss, &weights, 1, &(tp_sgd_options){.learning_rate = 0.02});
     tp_program *program = tp_compile((tp_tensor[]){loss, step}, 2, NULL);
 
     printf(

@@ -83,7 +83,9 @@ static inline int64_t bench_share(int64_t n, int64_t unit, int t, int of)
 void bench_elementwise(suite *s);
 void bench_cross_entropy(suite *s);
 void bench_norm(suite *s);
+void bench_products(suite *s);
 void bench_mlp(suite *s);
+void bench_optim(suite *s);
 void bench_record(suite *s);
 void bench_gmm(suite *s);
 void bench_ordering(suite *s);

@@ -11,7 +11,7 @@
 enum { LAYERS = 3, PARAMETERS = 2 * LAYERS };
 
 /* A learning rate so small that thousands of steps leave the network as it was. */
-static const double RATE = 1e-7, DECAY1 = 0.9, DECAY2 = 0.999, EPSILON = 1e-8;
+static const double RATE = 1e-7, DECAY1 = 0.9, EPSILON = 1e-8;
 
 typedef struct network {
     const char *name;
@@ -27,7 +27,8 @@ static const network networks[] = {
 typedef struct setup {
     const network *net;
     tp_tape *tape;
-    tp_tensor x, y, parameter[PARAMETERS], m[PARAMETERS], v[PARAMETERS], power[2];
+    tp_tensor x, y, parameter[PARAMETERS];
+    tp_optimiser adam;
     tp_tensor output[2];
     tp_program *program;
     /* By hand: values and their gradients, layer by layer; size[0] is the input. */
@@ -55,43 +56,14 @@ static tp_tensor record_loss(const setup *s)
     return s->net->classifies ? tp_cross_entropy(h, s->y, NULL) : tp_mse(h, s->y, NULL);
 }
 
-/* x moved towards `to`: decay x + (1 - decay) to */
-static tp_tensor towards(tp_tensor x, tp_tensor to, double decay)
-{
-    return tp_add(tp_scale(x, decay), tp_scale(to, 1 - decay));
-}
-
-/* Adam (Kingma and Ba, 2015), with the powers of the decays kept as leaves. */
-static tp_tensor record_adam(const setup *s, const tp_tensor *gradient)
-{
-    enum { MOST = 3 * PARAMETERS + 2 };
-    const int parameters = 2 * s->net->layers;
-    tp_tensor change[MOST], rest[2];
-    int n = 0;
-
-    for (int i = 0; i < 2; i++) {
-        const tp_tensor power = tp_scale(s->power[i], i == 0 ? DECAY1 : DECAY2);
-        change[n++] = tp_assign(s->power[i], power);
-        rest[i] = tp_sub(tp_scalar(s->tape, 1), power);
-    }
-    for (int k = 0; k < parameters; k++) {
-        const tp_tensor m = towards(s->m[k], gradient[k], DECAY1),
-                        v = towards(s->v[k], tp_square(gradient[k]), DECAY2);
-        const tp_tensor size = tp_add(tp_sqrt(tp_div(v, rest[1])), tp_scalar(s->tape, EPSILON));
-        const tp_tensor step = tp_scale(tp_div(tp_div(m, rest[0]), size), RATE);
-        change[n++] = tp_assign(s->m[k], m);
-        change[n++] = tp_assign(s->v[k], v);
-        change[n++] = tp_assign(s->parameter[k], tp_sub(s->parameter[k], step));
-    }
-    return tp_group(change, n);
-}
-
 static void record(setup *s)
 {
-    tp_tensor gradient[PARAMETERS];
     s->output[0] = record_loss(s);
-    tp_gradient(s->output[0], s->parameter, 2 * s->net->layers, gradient);
-    s->output[1] = record_adam(s, gradient);
+    s->output[1] = tp_adam(s->output[0], s->parameter, 2 * s->net->layers,
+                           &(tp_adam_options){.learning_rate = RATE,
+                                              .optimiser = &s->adam,
+                                              .beta1 = {true, DECAY1},
+                                              .epsilon = {true, EPSILON}});
 }
 
 static void create(setup *s)
@@ -106,13 +78,9 @@ static void create(setup *s)
         const tp_shape shape = k % 2 == 0 ? TP_SHAPE(rows, columns) : TP_SHAPE(columns);
         const double spread = k % 2 == 0 ? sqrt(6.0 / (double)rows) : 0.1;
         s->parameter[k] = tp_parameter(tape, TP_F32, shape, NULL);
-        s->m[k] = tp_parameter(tape, TP_F32, shape, NULL);
-        s->v[k] = tp_parameter(tape, TP_F32, shape, NULL);
         bench_fill(tp_leaf_data(s->parameter[k], TP_F32), size_of_parameter(net, k), -spread, spread,
                    (uint64_t)k + 1);
     }
-    s->power[0] = tp_parameter(tape, TP_F32, TP_SHAPE_0D, (float[]){1});
-    s->power[1] = tp_parameter(tape, TP_F32, TP_SHAPE_0D, (float[]){1});
 
     bench_fill(tp_leaf_data(s->x, TP_F32), (int64_t)net->batch * net->size[0], 0, 1, 77);
     if (!net->classifies)
@@ -215,7 +183,8 @@ static bool agrees(suite *b, const setup *s)
     bool fine = bench_agree(b, name, "loss", tp_item(s->output[0]), s->loss, 1e-5);
     for (int k = 0; k < 2 * s->net->layers && fine; k++) {
         const int64_t n = size_of_parameter(s->net, k);
-        const float *m = tp_values(s->m[k], TP_F32), *w = tp_values(s->parameter[k], TP_F32);
+        const float *m = tp_values(tp_optimiser_state(&s->adam, k, 0), TP_F32),
+                    *w = tp_values(s->parameter[k], TP_F32);
         float *expected = bench_allocate((size_t)n * sizeof *expected);
 
         for (int64_t i = 0; i < n; i++)

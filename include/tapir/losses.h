@@ -51,12 +51,6 @@ typedef enum tp_reduction {
     TP_NONE      /* one number per element or row */
 } tp_reduction;
 
-/* An optional number: {true, 0}. */
-typedef struct tp_optional_int {
-    bool given;
-    int32_t value;
-} tp_optional_int;
-
 /* ---- For losses of your own ------------------------------------------------------------------------- */
 
 /* Reduces the elements' losses `r` (f32 or f64, any shape) as every loss here does: with the rules above for weights,

@@ -18,6 +18,7 @@
 #include <tapir/ops/indexing.h>
 #include <tapir/ops/linalg.h>
 #include <tapir/ops/ordering.h>
+#include <tapir/ops/random.h>
 #include <tapir/ops/reductions.h>
 #include <tapir/ops/shape.h>
 #include <tapir/ops/sources.h>

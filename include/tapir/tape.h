@@ -96,6 +96,12 @@ typedef struct tp_axes {
 #define TP_AXES(...) ((tp_axes){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {__VA_ARGS__}})
 #endif
 
+/* A number that an option may have: {true, 0}. */
+typedef struct tp_optional_int {
+    bool given;
+    int32_t value;
+} tp_optional_int;
+
 /* A handle to a recorded node, passed by value.  The tape owns what it stands for; nothing is freed one by
  * one.  (tp_tensor){0} means "absent" where a tensor is optional.  Treat the fields as private, except
  * `tape`. */
@@ -106,6 +112,12 @@ typedef struct tp_tensor {
     int32_t id;     /* position on the tape; negative in an invalid handle */
     uint32_t epoch; /* tells a handle from before a rewind from a new one with the same id */
 } tp_tensor;
+
+/* An optional number among options, for which 0 is not the default: {true, 0}. */
+typedef struct tp_optional_number {
+    bool given;
+    double value;
+} tp_optional_number;
 
 /* ---- The tape -------------------------------------------------------------------------------------- */
 

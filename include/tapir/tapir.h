@@ -5,6 +5,7 @@
 #include <tapir/check.h>
 #include <tapir/losses.h>
 #include <tapir/ops.h>
+#include <tapir/optim.h>
 #include <tapir/program.h>
 #include <tapir/tape.h>
 #include <tapir/version.h>

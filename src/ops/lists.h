@@ -14,12 +14,15 @@ extern const tp_op *const tp__reduction_ops[];
 extern const tp_op *const tp__shape_ops[];
 extern const tp_op *const tp__slice_ops[];
 extern const tp_op *const tp__matmul_ops[];
+extern const tp_op *const tp__triangular_ops[];
+extern const tp_op *const tp__solve_ops[];
 extern const tp_op *const tp__source_ops[];
 extern const tp_op *const tp__control_ops[];
 extern const tp_op *const tp__indexing_ops[];
 extern const tp_op *const tp__arrange_ops[];
 extern const tp_op *const tp__diagonal_ops[];
 extern const tp_op *const tp__padding_ops[];
+extern const tp_op *const tp__random_ops[];
 
 /* An op that another family's fusions name. */
 extern const tp_op tp__mul;

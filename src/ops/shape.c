@@ -3,6 +3,7 @@
 #include <tapir/ops.h>
 
 #include "lists.h"
+#include "matrices.h"
 
 /* Any view of one repeated number is that number repeated. */
 static tp_tensor repeat_constant(tp_tensor x, tp_shape shape)
@@ -172,6 +173,19 @@ static const tp_op permute = {
     .simplify = permute_simplify,
     .view = permute_view,
 };
+
+bool tp__is_transpose(tp_tensor x)
+{
+    const int64_t rank = tp_shape_of(x).rank;
+    const permute_attr *a = tp_attr_of(x);
+
+    if (tp_op_of(x) != &permute || rank < 2 || a->axis[rank - 1] != rank - 2)
+        return false;
+    for (int64_t d = 0; d < rank - 2; d++)
+        if (a->axis[d] != d)
+            return false;
+    return true;
+}
 
 tp_tensor tp_permute(tp_tensor x, tp_axes axes)
 {

@@ -87,10 +87,12 @@ static void fill(double *x, int64_t n, uint64_t seed)
         x[i] = (double)(next_below(&g, 17) - 8);
 }
 
-/* The attributes of the built-in op, which has no constructor with flags: what gradients record. */
-static tp_tensor record_with_flags(tp_tensor a, tp_tensor b, bool transpose_a, bool transpose_b)
+/* The op of small products, or that of large ones, at any size and with flags that no constructor takes: what gradients
+ * record. */
+static tp_tensor record_with_flags(tp_tensor a, tp_tensor b, bool small, bool transpose_a, bool transpose_b)
 {
-    const tp_tensor any = tp_parameter(a.tape, tp_dtype_of(a), TP_SHAPE(1, 1), NULL);
+    const int64_t side = small ? 1 : 64;
+    const tp_tensor any = tp_parameter(a.tape, tp_dtype_of(a), TP_SHAPE(side, side), NULL);
     const tp_op *op = tp_op_of(tp_matmul(any, any));
     const int32_t attr[2] = {transpose_a, transpose_b};
 
@@ -106,9 +108,19 @@ static tp_shape stored(tp_shape batch, int64_t rows, int64_t columns, bool trans
     return batch;
 }
 
+/* How a product is recorded: by the constructor, with transposed views, or as the op itself. */
+typedef enum recording { CONSTRUCTED, SMALL_OP, LARGE_OP, RECORDINGS } recording;
+
+static tp_tensor record(recording how, tp_tensor a, tp_tensor b, bool transpose_a, bool transpose_b)
+{
+    if (how != CONSTRUCTED)
+        return record_with_flags(a, b, how == SMALL_OP, transpose_a, transpose_b);
+    return tp_matmul(transpose_a ? tp_transpose(a, -1, -2) : a, transpose_b ? tp_transpose(b, -1, -2) : b);
+}
+
 /* Batches of m x k and k x n matrices, each perhaps stored transposed. */
-static void check_product(tp_dtype dtype, tp_shape batch_a, tp_shape batch_b, const int64_t size[3],
-                          int flags)
+static void check_one(recording how, tp_dtype dtype, tp_shape batch_a, tp_shape batch_b,
+                      const int64_t size[3], int flags)
 {
     static double xa[VALUES_MAX], xb[VALUES_MAX], expected[VALUES_MAX], got[VALUES_MAX];
     tp_tape *tape = tp_tape_create(NULL);
@@ -118,8 +130,7 @@ static void check_product(tp_dtype dtype, tp_shape batch_a, tp_shape batch_b, co
     fill(xa, tp_shape_count(a.shape), 51);
     fill(xb, tp_shape_count(b.shape), 52);
     const tp_tensor leaf[] = {make_leaf(tape, dtype, a.shape, xa), make_leaf(tape, dtype, b.shape, xb)};
-    const tp_tensor y =
-        flags ? record_with_flags(leaf[0], leaf[1], a.transposed, b.transposed) : tp_matmul(leaf[0], leaf[1]);
+    const tp_tensor y = record(how, leaf[0], leaf[1], a.transposed, b.transposed);
     const tp_shape shape = product(&a, &b, expected);
     assert_no_error(tape);
     assert_true(tp_shape_equal(tp_shape_of(y), shape));
@@ -131,6 +142,13 @@ static void check_product(tp_dtype dtype, tp_shape batch_a, tp_shape batch_b, co
         check_second_order(&d);
     }
     tp_tape_destroy(tape);
+}
+
+static void check_product(tp_dtype dtype, tp_shape batch_a, tp_shape batch_b, const int64_t size[3],
+                          int flags)
+{
+    for (recording how = CONSTRUCTED; how < RECORDINGS; how++)
+        check_one(how, dtype, batch_a, batch_b, size, flags);
 }
 
 static void test_all_forms(void **state)
@@ -162,6 +180,59 @@ static void test_larger_sizes(void **state)
             check_product(TP_F32, TP_SHAPE_0D, TP_SHAPE_0D, size[q], flags);
             check_product(TP_F64, TP_SHAPE_0D, TP_SHAPE_0D, size[q], flags);
         }
+}
+
+/* ---- What a product costs ----------------------------------------------------------------------------------------- */
+
+/* The product and its gradients are that many calls, copies included, and no loop. */
+static void expect_calls(const char *what, tp_tensor y, const tp_tensor *leaf, int calls, bool reproducible)
+{
+    tp_tensor output[3] = {y};
+    const tp_tensor seed = tp_parameter(y.tape, tp_dtype_of(y), tp_shape_of(y), NULL);
+    assert_int_equal(tp_vector_jacobian(y, seed, leaf, 2, output + 1, NULL), TP_OK);
+    tp_program *program = tp_compile(output, 3, NULL);
+    assert_non_null(program);
+    const tp_program_summary r = tp_program_report(program);
+    if (r.calls != calls || r.loops != 0 || r.reproducible != reproducible)
+        fail_msg("%s: %d calls, %d loops%s", what, r.calls, r.loops, r.reproducible ? "" : ", by the BLAS");
+    tp_program_destroy(program);
+}
+
+static void test_transposes_are_not_copied(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(32, 64), NULL),
+                    w = tp_parameter(tape, TP_F32, TP_SHAPE(48, 64), NULL),
+                    a = tp_parameter(tape, TP_F32, TP_SHAPE(5, 8, 2), NULL),
+                    b = tp_parameter(tape, TP_F32, TP_SHAPE(5, 8, 4), NULL);
+    (void)state;
+    expect_calls("x w^T", tp_matmul(x, tp_transpose(w, 0, 1)), (tp_tensor[]){x, w}, 3, false);
+    expect_calls("w x^T", tp_matmul(w, tp_transpose(x, 0, 1)), (tp_tensor[]){x, w}, 3, false);
+    expect_calls("a^T b", tp_matmul(tp_transpose(a, 1, 2), b), (tp_tensor[]){a, b}, 3, true);
+    tp_tape_destroy(tape);
+}
+
+/* A matrix that a whole batch shares gets its gradient from one product. */
+static void test_a_shared_matrix_is_multiplied_once(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(2, 16, 30, 64), NULL),
+                    w = tp_parameter(tape, TP_F32, TP_SHAPE(64, 48), NULL);
+    (void)state;
+    expect_calls("x w", tp_matmul(x, w), (tp_tensor[]){x, w}, 3, false);
+    tp_tape_destroy(tape);
+}
+
+/* A view that was seen through is refused a gradient, for it would be 0. */
+static void test_transposes_that_are_seen_through(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(32, 64), NULL), view = tp_transpose(x, 0, 1);
+    tp_tensor g;
+    (void)state;
+    assert_int_equal(tp_gradient(tp_sum(tp_matmul(x, view)), &view, 1, &g), TP_BAD_ARGUMENT);
+    assert_error(tape, TP_BAD_ARGUMENT, "simplified away");
+    tp_tape_destroy(tape);
 }
 
 /* ---- Vectors: a 1-D operand is a row or a column, and its axis goes --------------------------------------------- */
@@ -218,6 +289,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_forms),
         cmocka_unit_test(test_larger_sizes),
+        cmocka_unit_test(test_transposes_are_not_copied),
+        cmocka_unit_test(test_a_shared_matrix_is_multiplied_once),
+        cmocka_unit_test(test_transposes_that_are_seen_through),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_what_does_not_fit),
     };

@@ -261,8 +261,10 @@ static const family families[] = {
     {"tp__matmul_ops", tp__matmul_ops},         {"tp__source_ops", tp__source_ops},
     {"tp__control_ops", tp__control_ops},       {"tp__indexing_ops", tp__indexing_ops},
     {"tp__argmax_ops", tp__argmax_ops},         {"tp__cumulative_ops", tp__cumulative_ops},
-    {"tp__ordering_ops", tp__ordering_ops},     {"tp__arrange_ops", tp__arrange_ops},
-    {"tp__diagonal_ops", tp__diagonal_ops},     {"tp__padding_ops", tp__padding_ops},
+    {"tp__arrange_ops", tp__arrange_ops},       {"tp__diagonal_ops", tp__diagonal_ops},
+    {"tp__padding_ops", tp__padding_ops},       {"tp__random_ops", tp__random_ops},
+    {"tp__triangular_ops", tp__triangular_ops}, {"tp__solve_ops", tp__solve_ops},
+    {"tp__ordering_ops", tp__ordering_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
 

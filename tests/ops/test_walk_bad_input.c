@@ -191,6 +191,9 @@ static const char *const float_only[] = {
     "tp_var_over",    "tp_norm",      "tp_norm_over",
     "tp_softmax",     "tp_logsumexp", "tp_matmul",
     "tp_log_softmax", "tp_guard",     "tp_logsumexp_over",
+    "tp_einsum",      "tp_cholesky",  "tp_triangular_solve",
+    "tp_solve",       "tp_inverse",   "tp_det",
+    "tp_slogdet",
 };
 
 static bool takes_floats_only(const op_row *row)

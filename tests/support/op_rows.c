@@ -34,6 +34,8 @@ const op_row *op_rows(int *count)
         add_indexing_rows(&table);
         add_ordering_rows(&table);
         add_arrange_rows(&table);
+        add_random_rows(&table);
+        add_linalg_rows(&table);
     }
     *count = table.n;
     return table.row;

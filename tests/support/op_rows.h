@@ -65,6 +65,8 @@ void add_structure_rows(op_row_table *table);
 void add_indexing_rows(op_row_table *table);
 void add_ordering_rows(op_row_table *table);
 void add_arrange_rows(op_row_table *table);
+void add_random_rows(op_row_table *table);
+void add_linalg_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
 

@@ -94,10 +94,34 @@ static tp_tensor build_index_add(const tp_tensor *x, const op_row *row)
     return tp_index_add(x[0], index_of(x, row), x[1], selected[row->correction].axis);
 }
 
+/* ---- one_hot, embedding -------------------------------------------------------------------------------- */
+
+static tp_tensor build_one_hot(const tp_tensor *x, const op_row *row)
+{
+    const tp_tensor index = make_index(x[0].tape, row->correction ? TP_SHAPE(2) : TP_SHAPE_0D, 3);
+    return tp_mul(x[0], tp_one_hot(index, 3, tp_dtype_of(x[0])));
+}
+
+static tp_tensor build_embedding(const tp_tensor *x, const op_row *row)
+{
+    const tp_tensor index = make_index(x[0].tape, TP_SHAPE(2, 3), 4);
+    const tp_embedding_options padding = {
+        .padding = {true, 99}}; /* no row: so the derivative is that of the value */
+    return tp_embedding(x[0], index, row->correction ? &padding : NULL);
+}
+
 /* ---- The rows ------------------------------------------------------------------------------------------ */
 
 void add_indexing_rows(op_row_table *t)
 {
+    for (int k = 0; k < 2; k++) {
+        op_row row = {.n = 1, .correction = k, .flags = ROW_I32};
+        row.constructor = "tp_embedding", row.build = build_embedding, row.shape[0] = TP_SHAPE(4, 2);
+        add_row(t, row);
+        row.constructor = "tp_one_hot", row.build = build_one_hot, row.shape[0] = TP_SHAPE(2, 3);
+        row.flags |= ROW_ASKS;
+        add_row(t, row);
+    }
     for (int k = 0; k < (int)(sizeof along / sizeof *along); k++) {
         op_row row = {.n = 1, .correction = k, .flags = ROW_I32, .shape = {along[k].x, along[k].index}};
         row.constructor = "tp_take_along_axis", row.build = build_take;

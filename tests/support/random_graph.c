@@ -106,6 +106,33 @@ static tp_tensor record_source(const instruction *i, tp_tensor x)
     return tp_mul(x, tp_full(x.tape, tp_dtype_of(x), shape, i->number));
 }
 
+/* Well conditioned, whatever x: t t^T + 2 with t = tanh x. */
+static tp_tensor definite(tp_tensor x)
+{
+    const tp_tensor t = tp_tanh(x), gram = tp_matmul(t, tp_transpose(t, -2, -1));
+    const tp_shape s = tp_shape_of(gram);
+    if (!tp_is_valid(gram) || s.rank < 2)
+        return gram;
+    const tp_shape side = TP_SHAPE(s.dim[s.rank - 1]);
+    return tp_add(gram, tp_diagonal_embed(tp_full(x.tape, tp_dtype_of(x), side, 2), 0));
+}
+
+static tp_tensor record_linalg(const instruction *i, const tp_tensor *x)
+{
+    switch (i->p[0]) {
+    case 0: return tp_solve(definite(x[0]), x[1]);
+    case 1: return tp_triangular_solve(definite(x[0]), x[1], &(tp_triangular_options){.upper = true});
+    case 2: return tp_einsum("...ij,...kj->...ki", x, 2);
+    case 3: return tp_solve(definite(x[0]), x[0]);
+    case 4: return tp_triangular_solve(definite(x[0]), x[0], &(tp_triangular_options){.transpose = true});
+    case 5: return tp_cholesky(definite(x[0]), NULL);
+    case 6: return tp_inverse(definite(x[0]));
+    case 7: return tp_slogdet(definite(x[0]), NULL);
+    case 8: return tp_scale(tp_det(definite(x[0])), 0.01);
+    default: return tp_einsum("...ij,ij->j...", (tp_tensor[]){x[0], x[0]}, 2);
+    }
+}
+
 static tp_tensor record_structure(const instruction *i, const tp_tensor *x)
 {
     switch (i->kind) {
@@ -188,6 +215,7 @@ tp_tensor record_instruction(const random_graph *graph, int at, const tp_tensor 
     case I_ALONG: return record_along(i, x[0]);
     case I_SOURCE: return record_source(i, x[0]);
     case I_ARRANGE: return record_arrangement(i, x[0]);
+    case I_LINALG: return record_linalg(i, x);
     default: return record_structure(i, x);
     }
 }

@@ -28,6 +28,7 @@ typedef enum instruction_kind {
     I_MATMUL,
     I_SOURCE,  /* x0 times an iota or a full; p[0]: which */
     I_ARRANGE, /* flip, roll, pad, ... and picking by index; p[0]: which; p[1]: axis; p[2], p[3]: amounts */
+    I_LINALG,  /* x0, and perhaps x1, in a system or a factorization; p[0]: which */
     I_KINDS
 } instruction_kind;
 

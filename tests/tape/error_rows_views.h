@@ -258,16 +258,10 @@ static void iota_dtype(fixture *f)
     RESULT(f, tp_iota(f->tape, TP_WEAK, 3));
 }
 
-static void uniform_dtype(fixture *f)
-{
-    RESULT(f, tp_uniform(f->tape, TP_I32, TP_SHAPE(3)));
-}
-
 static const error_row source_rows[] = {
     {"iota of -1", iota_negative, TP_BAD_SHAPE, {"iota: the length is negative"}},
     {"iota too far", iota_too_far, TP_BAD_DTYPE, {"iota: the dtype cannot count that far"}},
     {"weak iota", iota_dtype, TP_BAD_DTYPE, {"iota: the dtype must be f32, f64 or i32"}},
-    {"random integers", uniform_dtype, TP_BAD_DTYPE, {"uniform: the dtype must be f32 or f64"}},
 };
 
 #endif

@@ -15,6 +15,9 @@ static inline tp_tensor call_indexing(int k, tp_tensor x, tp_tensor y)
     case 7: return tp_index_add(x, y, y, -1);
     case 8: return tp_index_add(y, x, y, 0);
     case 9: return tp_index_add(y, y, x, 0);
+    case 10: return tp_one_hot(x, 3, TP_F32);
+    case 11: return tp_embedding(x, y, NULL);
+    case 12: return tp_embedding(y, x, &(tp_embedding_options){{true, 0}});
     default: return no_more;
     }
 }
@@ -45,6 +48,8 @@ static inline tp_tensor call_arrangement(int k, tp_tensor x, tp_tensor y)
     case 12: return tp_diagonal_embed(x, 1);
     case 13: return tp_tril(x, 0);
     case 14: return tp_triu(x, -1);
+    case 15: return tp_dropout(x, 1, true); /* with 0.5 it would be another one each time */
+    case 16: return tp_dropout(x, 0, false);
     default: return no_more;
     }
 }

@@ -2,9 +2,11 @@
 #include "error_rows.h"
 #include "error_rows_arrange.h"
 #include "error_rows_indexing.h"
+#include "error_rows_linalg.h"
 #include "error_rows_ops.h"
 #include "error_rows_ordering.h"
 #include "error_rows_program.h"
+#include "error_rows_random.h"
 #include "error_rows_record.h"
 #include "error_rows_tape.h"
 #include "error_rows_validate.h"
@@ -53,12 +55,20 @@ static const error_rows all_rows[] = {
     ROWS("ops/arrange.c", arrange_rows),
     ROWS("ops/diagonal.c", diagonal_rows),
     ROWS("ops/padding.c", padding_rows),
+    ROWS("ops/random.c", random_rows),
     USE_ROWS("ops/indexing.c", indexing_use_rows),
     ROWS("ops/argmax.c", argmax_rows),
     ROWS("ops/axes.c", ordering_axes_rows),
     ROWS("ops/ordering.c", ordering_rows),
     USE_ROWS("ops/cumulative.c", cumulative_use_rows),
     USE_ROWS("ops/sums.c", sums_use_rows),
+    ROWS("ops/matrices.c", matrices_rows),
+    ROWS("ops/matmul.c", outer_rows),
+    USE_ROWS("ops/matrices.c", triangular_use_rows), /* the names of matrices */
+    USE_ROWS("ops/triangular.c", triangular_use_rows),
+    ROWS("ops/linear_solve.c", solve_rows),
+    USE_ROWS("ops/linear_solve.c", solve_use_rows),
+    ROWS("ops/einsum.c", einsum_rows),
 };
 
 /* ---- One row ---------------------------------------------------------------------------------------- */

@@ -155,6 +155,10 @@ static void test_null_tape(void **state)
         tp_full(NULL, TP_F32, TP_SHAPE(2), 1),
         tp_iota(NULL, TP_F32, 3),
         tp_uniform(NULL, TP_F32, TP_SHAPE(2)),
+        tp_normal(NULL, TP_F32, TP_SHAPE(2)),
+        tp_bernoulli(NULL, TP_F32, TP_SHAPE(2), 0.5),
+        tp_bernoulli(NULL, TP_F32, TP_SHAPE(2), 7),
+        tp_permutation(NULL, 3),
         tp_record_on(NULL, NULL, NULL, 0, NULL),
     };
     for (size_t k = 0; k < COUNT_OF(made); k++)
@@ -176,10 +180,12 @@ static void test_null_arguments_of_a_tape(void **state)
     assert_false(tp_is_valid(tp_concat_at("f", 1, NULL, 3, 0)) || tp_is_valid(tp_group_at("f", 1, NULL, 3)));
     assert_false(tp_is_valid(tp_stack(NULL, 3, 0)) || tp_is_valid(tp_stack_at("f", 1, NULL, 3, 0)));
     assert_int_equal(tp_split((tp_tensor){0}, 0, NULL, 2, NULL), TP_BAD_ARGUMENT);
+    assert_false(tp_is_valid(tp_einsum("i", NULL, 1)) || tp_is_valid(tp_einsum_at("f", 1, "i", NULL, 1)));
     tp_tensor nothing[1]; /* of no elements, none is looked at */
     memset(nothing, 0xA5, sizeof nothing);
     assert_false(tp_is_valid(tp_concat(nothing, 0, 0)) || tp_is_valid(tp_concat(nothing, -1, 0)));
     assert_false(tp_is_valid(tp_group(nothing, 0)) || tp_is_valid(tp_group(nothing, -1)));
+    assert_false(tp_is_valid(tp_einsum("", nothing, 0)) || tp_is_valid(tp_einsum("", nothing, -1)));
     assert_null(tp_compile(nothing, 0, NULL));
     assert_false(tp_is_valid(tp_record(neg, NULL, 1, NULL)));
     assert_false(tp_is_valid(tp_record(neg, NULL, -1, NULL)));

@@ -32,6 +32,18 @@ TP_API tp_tensor tp_index_select(tp_tensor x, tp_tensor index, int axis);
  * tp_index_select(x, index, axis) has. */
 TP_API tp_tensor tp_index_add(tp_tensor x, tp_tensor index, tp_tensor source, int axis);
 
+/* ---- Lookups ------------------------------------------------------------------------------------------- */
+
+/* A new last axis of `classes` numbers: 1 at the index's place, else 0. */
+TP_API tp_tensor tp_one_hot(tp_tensor index, int64_t classes, tp_dtype dtype);
+
+typedef struct tp_embedding_options {
+    tp_optional_int padding; /* rows looked up by this index give the table no gradient */
+} tp_embedding_options;
+
+/* The rows of a table that the index, of any shape, names: tp_index_select(table, index, 0). */
+TP_API tp_tensor tp_embedding(tp_tensor table, tp_tensor index, const tp_embedding_options *options);
+
 /* ---- Places ------------------------------------------------------------------------------------------ */
 
 #ifndef TP_NO_PLACE
@@ -39,6 +51,8 @@ TP_API tp_tensor tp_index_add(tp_tensor x, tp_tensor index, tp_tensor source, in
 #define tp_scatter_add(x, ...)     tp_scatter_add(TP_HERE(x), __VA_ARGS__)
 #define tp_index_select(x, ...)    tp_index_select(TP_HERE(x), __VA_ARGS__)
 #define tp_index_add(x, ...)       tp_index_add(TP_HERE(x), __VA_ARGS__)
+#define tp_one_hot(index, ...)     tp_one_hot(TP_HERE(index), __VA_ARGS__)
+#define tp_embedding(table, ...)   tp_embedding(TP_HERE(table), __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus
