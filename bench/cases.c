@@ -50,6 +50,7 @@ int main(int argc, char **argv)
     bench_cross_entropy(&s);
     bench_norm(&s);
     bench_products(&s);
+    bench_indexing(&s);
     bench_mlp(&s);
     bench_optim(&s);
     bench_record(&s);

@@ -193,7 +193,7 @@ static layout layout_along(const tp_shape *whole, const tp_shape *part, int64_t 
 
 static tp_status take_run(const tp_call *c)
 {
-    enum { AT_ONCE = 4096 }; /* indices checked before they are used, while they are in the cache */
+    enum { AT_ONCE = 1024 }; /* indices checked before they are used, while they are in the cache */
     const layout l = layout_along(&c->x[0].shape, &c->y.shape, ((const index_attr *)c->attr)->axis);
     const int32_t *index = c->x[1].data;
     const int64_t row = l.part * l.inner, x_row = l.whole * l.inner, rows = 1 + AT_ONCE / row;
@@ -261,7 +261,9 @@ typedef struct strip {
 static void scatter_f32(const strip *s, tp_partial *sum, const float *x)
 {
     const int32_t *index = s->index;
-    for (int64_t k = 0; k < s->part; k++, index += s->inner, x += s->inner)
+    for (int64_t k = 0; k < s->part && s->inner == 1; k++)
+        sum[index[k]].f += (double)x[k];
+    for (int64_t k = 0; k < s->part && s->inner > 1; k++, index += s->inner, x += s->inner)
         for (int64_t j = 0; j < s->width; j++)
             sum[index[j] * s->width + j].f += (double)x[j];
 }
@@ -269,7 +271,9 @@ static void scatter_f32(const strip *s, tp_partial *sum, const float *x)
 static void scatter_f64(const strip *s, tp_partial *sum, const double *x)
 {
     const int32_t *index = s->index;
-    for (int64_t k = 0; k < s->part; k++, index += s->inner, x += s->inner)
+    for (int64_t k = 0; k < s->part && s->inner == 1; k++)
+        sum[index[k]].f += x[k];
+    for (int64_t k = 0; k < s->part && s->inner > 1; k++, index += s->inner, x += s->inner)
         for (int64_t j = 0; j < s->width; j++)
             sum[index[j] * s->width + j].f += x[j];
 }
@@ -277,7 +281,9 @@ static void scatter_f64(const strip *s, tp_partial *sum, const double *x)
 static void scatter_i32(const strip *s, tp_partial *sum, const int32_t *x)
 {
     const int32_t *index = s->index;
-    for (int64_t k = 0; k < s->part; k++, index += s->inner, x += s->inner)
+    for (int64_t k = 0; k < s->part && s->inner == 1; k++)
+        sum[index[k]].i += x[k];
+    for (int64_t k = 0; k < s->part && s->inner > 1; k++, index += s->inner, x += s->inner)
         for (int64_t j = 0; j < s->width; j++)
             sum[index[j] * s->width + j].i += x[j];
 }
@@ -339,41 +345,6 @@ static tp_status scatter_run(const tp_call *c)
 
 /* ---- index_add ------------------------------------------------------------------------------------- */
 
-/* Which slices of the source go to which of the result: those of result slice i are order[start[i]] .. order[start[i + 1] - 1],
- * in the source's order.  A counting sort, so that each sum is finished while it is in the cache. */
-typedef struct slices {
-    int64_t *start, *order;
-    tp_partial *sum;
-} slices;
-
-enum { SUMS_AT_ONCE = 512 };
-
-static size_t index_add_scratch(const tp_shape *x_shape, int n, const void *attr)
-{
-    const size_t whole = (size_t)((const index_attr *)attr)->size, part = (size_t)tp_shape_count(x_shape[1]);
-    (void)n;
-    return (whole + 2 + part) * sizeof(int64_t) + SUMS_AT_ONCE * sizeof(tp_partial);
-}
-
-static slices sort_slices(const tp_call *c, const layout *l)
-{
-    const int32_t *index = c->x[1].data;
-    slices s = {.start = c->scratch};
-    int64_t *end =
-        s.start + 1; /* while sorting: where the next slice of i goes; afterwards that is start[i + 1] */
-
-    s.order = s.start + l->whole + 2;
-    s.sum = (tp_partial *)(void *)(s.order + l->part);
-    memset(s.start, 0, (size_t)(l->whole + 2) * sizeof *s.start);
-    for (int64_t k = 0; k < l->part; k++)
-        end[index[k] + 1]++;
-    for (int64_t i = 0; i < l->whole; i++)
-        end[i + 1] += end[i];
-    for (int64_t k = 0; k < l->part; k++)
-        s.order[end[index[k]]++] = k;
-    return s;
-}
-
 TP_INSTRUCTION_SETS
 static void add_slice(tp_dtype dtype, int64_t n, tp_partial *sum, const void *data, int64_t start)
 {
@@ -392,37 +363,126 @@ static void add_slice(tp_dtype dtype, int64_t n, tp_partial *sum, const void *da
     }
 }
 
+/* Sums that fit into the cache are kept all at once, and the source is read in its order.  More of them are made one slice
+ * after the other, which needs little memory, but jumps about in the source. */
+static bool keeps_all_sums(const layout *l)
+{
+    enum { MOST = 1 << 20 };
+    return l->whole * l->inner <= MOST;
+}
+
+/* Piece o, in the source's order. */
+static tp_status add_in_order(const tp_call *c, const layout *l, int64_t o)
+{
+    const int32_t *index = c->x[1].data;
+    const int64_t count = l->whole * l->inner;
+    tp_partial *sum = c->scratch;
+
+    memset(sum, 0, (size_t)count * sizeof *sum);
+    for (int64_t k = 0; k < l->part; k++)
+        add_slice(c->y.dtype, l->inner, sum + index[k] * l->inner, c->x[0].data,
+                  (o * l->part + k) * l->inner);
+    return tp__store_sums(c, o * count, count, sum);
+}
+
+/* Which slices of the source go to which of the result: those of result slice i are order[start[i]] .. order[start[i + 1] - 1],
+ * in the source's order. */
+typedef struct slices {
+    int64_t *start, *order;
+    tp_partial *sum;
+} slices;
+
+enum { SUMS_AT_ONCE = 512 };
+
+/* A counting sort. */
+static slices sort_slices(const tp_call *c, const layout *l)
+{
+    const int32_t *index = c->x[1].data;
+    slices s = {.start = c->scratch};
+    int64_t *end = s.start + 1; /* first where the next slice of i goes, at last where those of i end */
+
+    s.order = s.start + l->whole + 2;
+    s.sum = (tp_partial *)(void *)(s.order + l->part);
+    memset(s.start, 0, (size_t)(l->whole + 2) * sizeof *s.start);
+    for (int64_t k = 0; k < l->part; k++)
+        end[index[k] + 1]++;
+    for (int64_t i = 0; i < l->whole; i++)
+        end[i + 1] += end[i];
+    for (int64_t k = 0; k < l->part; k++)
+        s.order[end[index[k]]++] = k;
+    return s;
+}
+
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+/* The beginning of a slice of the source that will be wanted soon. */
+static void fetch_slice(const tp_call *c, const layout *l, int64_t o, int64_t k, int64_t j)
+{
+    const size_t size = tp_dtype_size(c->y.dtype);
+    const char *x = (const char *)c->x[0].data + (size_t)((o * l->part + k) * l->inner + j) * size;
+    for (size_t at = 0; at < 256 && at < (size_t)(l->inner - j) * size; at += 64)
+        PREFETCH(x + at);
+}
+
 /* Slice i of piece o. */
 static tp_status add_up_slice(const tp_call *c, const layout *l, const slices *s, int64_t o, int64_t i)
 {
+    enum { AHEAD = 6 };
     const int64_t y_start = (o * l->whole + i) * l->inner, *order = s->order;
     tp_status status = TP_OK;
 
     for (int64_t j = 0; j < l->inner && status == TP_OK; j += SUMS_AT_ONCE) {
         const int64_t n = l->inner - j < SUMS_AT_ONCE ? l->inner - j : SUMS_AT_ONCE;
         memset(s->sum, 0, (size_t)n * sizeof *s->sum);
-        for (int64_t k = s->start[i]; k < s->start[i + 1]; k++)
+        for (int64_t k = s->start[i]; k < s->start[i + 1]; k++) {
+            if (k + AHEAD < l->part)
+                fetch_slice(c, l, o, order[k + AHEAD], j);
             add_slice(c->y.dtype, n, s->sum, c->x[0].data, (o * l->part + order[k]) * l->inner + j);
+        }
         status = tp__store_sums(c, y_start + j, n, s->sum);
     }
     return status;
 }
 
+static tp_status add_sorted(const tp_call *c, const layout *l)
+{
+    const slices s = sort_slices(c, l);
+    const size_t slice = (size_t)l->inner * tp_dtype_size(c->y.dtype);
+    tp_status status = TP_OK;
+
+    for (int64_t o = 0; o < l->outer; o++)
+        for (int64_t i = 0; i < l->whole && status == TP_OK; i++)
+            if (s.start[i] == s.start[i + 1])
+                memset((char *)c->y.data + (size_t)(o * l->whole + i) * slice, 0, slice);
+            else
+                status = add_up_slice(c, l, &s, o, i);
+    return status;
+}
+
+static size_t index_add_scratch(const tp_shape *x_shape, int n, const void *attr)
+{
+    const index_attr *a = attr;
+    const int64_t part = tp_shape_count(x_shape[1]), behind = a->axis + x_shape[1].rank;
+    const layout l = {.inner = sizes_between(&x_shape[0], behind, x_shape[0].rank), .whole = a->size};
+    (void)n;
+    if (keeps_all_sums(&l))
+        return (size_t)(l.whole * l.inner) * sizeof(tp_partial);
+    return (size_t)(l.whole + 2 + part) * sizeof(int64_t) + SUMS_AT_ONCE * sizeof(tp_partial);
+}
+
 static tp_status index_add_run(const tp_call *c)
 {
     const layout l = layout_select(&c->y.shape, &c->x[1].shape, ((const index_attr *)c->attr)->axis);
-    const size_t slice = (size_t)l.inner * tp_dtype_size(c->y.dtype);
     tp_status status = check_indices(c, 0, l.part, l.whole);
-    if (status != TP_OK)
-        return status;
 
-    const slices s = sort_slices(c, &l);
-    for (int64_t o = 0; o < l.outer; o++)
-        for (int64_t i = 0; i < l.whole && status == TP_OK; i++)
-            if (s.start[i] == s.start[i + 1])
-                memset((char *)c->y.data + (size_t)(o * l.whole + i) * slice, 0, slice);
-            else
-                status = add_up_slice(c, &l, &s, o, i);
+    if (status == TP_OK && !keeps_all_sums(&l))
+        return add_sorted(c, &l);
+    for (int64_t o = 0; o < l.outer && status == TP_OK; o++)
+        status = add_in_order(c, &l, o);
     return status;
 }
 

@@ -18,9 +18,10 @@ typedef struct size {
     int64_t outer, whole, part, inner;
 } size;
 
-static const size sizes[] = {{1, 5, 7, 1},    {3, 1000, 900, 1}, {2000, 9, 3, 1},    {1, 5000, 300, 40},
-                             {2, 3, 2, 1500}, {1, 1, 100000, 1}, {4, 40, 50, 33},    {1, 70000, 2, 3},
-                             {3, 7, 0, 2},    {2, 50, 5000, 2},  {1, 30000, 3000, 1}};
+static const size sizes[] = {{1, 5, 7, 1},       {3, 1000, 900, 1}, {2000, 9, 3, 1},     {1, 5000, 300, 40},
+                             {2, 3, 2, 1500},    {1, 1, 100000, 1}, {4, 40, 50, 33},     {1, 70000, 2, 3},
+                             {3, 7, 0, 2},       {2, 50, 5000, 2},  {1, 30000, 3000, 1}, {1, 3000, 3000, 360},
+                             {2, 30000, 300, 40}}; /* more sums than are kept at once */
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static void *allocate(int64_t count, size_t size_of_one)

@@ -213,6 +213,17 @@ static void test_quantiles_are_accurate(void **state)
     }
 }
 
+/* Philox's known answers for a counter and a key of zero (tests/tape/test_random.c), as quantiles. */
+static void test_known_answer(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    double z[4];
+    (void)state;
+    compute(tp_normal(tape, TP_F32, TP_SHAPE(4)), z);
+    assert_same("normal", z, (double[]){-0x1.05f4ap-2, 0x1.2d769ep+0, 0x1.42a76ep-1, 0x1.11fbd6p-2}, 4);
+    tp_tape_destroy(tape);
+}
+
 /* ---- bernoulli ---------------------------------------------------------------------------------------------- */
 
 static void test_bernoulli(void **state)
@@ -456,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_normal),
         cmocka_unit_test(test_normal_is_the_quantile_of_the_words),
         cmocka_unit_test(test_quantiles_are_accurate),
+        cmocka_unit_test(test_known_answer),
         cmocka_unit_test(test_bernoulli),
         cmocka_unit_test(test_bernoulli_in_every_dtype_is_one_pattern),
         cmocka_unit_test(test_certain_outcomes_are_known_numbers),
