@@ -13,6 +13,7 @@
 #ifndef TAPIR_OPS_H
 #define TAPIR_OPS_H
 
+#include <tapir/ops/activations.h>
 #include <tapir/ops/control.h>
 #include <tapir/ops/elementwise.h>
 #include <tapir/ops/indexing.h>

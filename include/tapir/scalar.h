@@ -85,6 +85,17 @@ typedef struct tp__exp_parts_f32 {
     uint32_t k_plus_254; /* in the low bits; what stands above is shifted out by those who use it */
 } tp__exp_parts_f32;
 
+/* What e^r - 1 is beside r. */
+static inline float tp__exp_tail_f32(float r)
+{
+    /* q(r) = (e^r - 1 - r) / r^2; error 2^-26.1 in e^r - 1, 2^-27.6 in e^r */
+    const float r2 = r * r;
+    const float q01 = 0.5f + r * 0x1.5554b6p-3f;
+    const float q23 = 0x1.5555b2p-5f + r * 0x1.122428p-7f;
+    const float q = q01 + r2 * (q23 + r2 * 0x1.6c5e8p-10f);
+    return r2 * q;
+}
+
 static inline tp__exp_parts_f32 tp__exp_parts_of_f32(float x)
 {
     const float shift = 0x1.8p23f + 254;
@@ -92,15 +103,7 @@ static inline tp__exp_parts_f32 tp__exp_parts_of_f32(float x)
     const float k = shifted - shift;
     const float high = x - k * TP__LN2_HIGH_F32; /* exact */
     const float low = k * TP__LN2_LOW_F32;
-    const float r = high - low;
-
-    /* q(r) = (e^r - 1 - r) / r^2; error 2^-26.1 in e^r - 1, 2^-27.6 in e^r */
-    const float r2 = r * r;
-    const float q01 = 0.5f + r * 0x1.5554b6p-3f;
-    const float q23 = 0x1.5555b2p-5f + r * 0x1.122428p-7f;
-    const float q = q01 + r2 * (q23 + r2 * 0x1.6c5e8p-10f);
-
-    const tp__exp_parts_f32 parts = {high, r2 * q - low, tp__bits_f32(shifted)};
+    const tp__exp_parts_f32 parts = {high, tp__exp_tail_f32(high - low) - low, tp__bits_f32(shifted)};
     return parts;
 }
 
@@ -246,15 +249,8 @@ typedef struct tp__exp_parts_f64 {
     uint64_t k_plus_2046;
 } tp__exp_parts_f64;
 
-static inline tp__exp_parts_f64 tp__exp_parts_of_f64(double x)
+static inline double tp__exp_tail_f64(double r)
 {
-    const double shift = 0x1.8p52 + 2046;
-    const double shifted = x * 0x1.71547652b82fep0 + shift;
-    const double k = shifted - shift;
-    const double high = x - k * TP__LN2_HIGH_F64;
-    const double low = k * TP__LN2_LOW_F64;
-    const double r = high - low;
-
     /* q(r) = (e^r - 1 - r) / r^2; error 2^-55.2 in e^r - 1, 2^-56.7 in e^r */
     const double r2 = r * r, r4 = r2 * r2;
     const double q01 = 0.5 + r * 0x1.555555555553ep-3;
@@ -263,8 +259,17 @@ static inline tp__exp_parts_f64 tp__exp_parts_of_f64(double x)
     const double q67 = 0x1.a019b35e1ef8fp-16 + r * 0x1.71de97770c3eap-19;
     const double q89 = 0x1.2897ae59b1a84p-22 + r * 0x1.ae4962a5c0354p-26;
     const double q = (q01 + r2 * q23) + r4 * ((q45 + r2 * q67) + r4 * q89);
+    return r2 * q;
+}
 
-    const tp__exp_parts_f64 parts = {high, r2 * q - low, tp__bits_f64(shifted)};
+static inline tp__exp_parts_f64 tp__exp_parts_of_f64(double x)
+{
+    const double shift = 0x1.8p52 + 2046;
+    const double shifted = x * 0x1.71547652b82fep0 + shift;
+    const double k = shifted - shift;
+    const double high = x - k * TP__LN2_HIGH_F64;
+    const double low = k * TP__LN2_LOW_F64;
+    const tp__exp_parts_f64 parts = {high, tp__exp_tail_f64(high - low) - low, tp__bits_f64(shifted)};
     return parts;
 }
 
@@ -326,7 +331,8 @@ static inline double tp_sigmoid_f64(double x)
     return (x < 0 ? z : 1) / (1 + z);
 }
 
-static inline double tp__log_sum_f64(double k, double f, double more)
+/* What log(1 + f) is beside f. */
+static inline double tp__log_tail_f64(double f)
 {
     const double s = f / (2 + f), z = s * s, z2 = z * z;
 
@@ -337,7 +343,12 @@ static inline double tp__log_sum_f64(double k, double f, double more)
     const double R = z * odd + z2 * even;
 
     const double h = 0.5 * f * f;
-    const double tail = (s * (h + R) - h) + (k * TP__LN2_LOW_F64 + more);
+    return s * (h + R) - h;
+}
+
+static inline double tp__log_sum_f64(double k, double f, double more)
+{
+    const double tail = tp__log_tail_f64(f) + (k * TP__LN2_LOW_F64 + more);
     return k * TP__LN2_HIGH_F64 + (f + tail);
 }
 
@@ -440,6 +451,11 @@ static inline double tp_sign_f64(double x)
 #define TP_SOFTPLUS(x) _Generic((x), float : tp_softplus_f32, double : tp_softplus_f64)(x)
 #define TP_SQRT(x)     _Generic((x), float : sqrtf, double : sqrt)(x)
 #define TP_ABS(x)      _Generic((x), float : fabsf, double : fabs)(x) /* clears the sign, also of -0 and NaN */
+#define TP_FLOOR(x)    _Generic((x), float : floorf, double : floor)(x)
+#define TP_CEIL(x)     _Generic((x), float : ceilf, double : ceil)(x)
+#define TP_ROUND(x)    _Generic((x), float : rintf, double : rint)(x) /* halves to the even one */
+#define TP_TRUNC(x)    _Generic((x), float : truncf, double : trunc)(x)
+#define TP_FMOD(a, b)  _Generic((a) + (b), float : fmodf, double : fmod)(a, b) /* exact as these are */
 #define TP_SIGN(x)     _Generic((x), float : tp_sign_f32, double : tp_sign_f64)(x)
 #define TP_MAX(a, b)   _Generic((a) + (b), float : tp_max_f32, double : tp_max_f64)(a, b)
 #define TP_MIN(a, b)   _Generic((a) + (b), float : tp_min_f32, double : tp_min_f64)(a, b)

@@ -1,16 +1,21 @@
-/* functions.c -- sqrt exp expm1 log log1p tanh sigmoid softplus, and relu.  Kernels are in tapir/scalar.h. */
+/* functions.c -- sqrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p.  Kernels are in tapir/scalar.h and
+ * tapir/scalar_exponential.h. */
 #include <tapir/op.h>
 #include <tapir/ops.h>
 #include <tapir/scalar.h>
+#include <tapir/scalar_exponential.h>
 
 #include "lists.h"
+#include "operands.h"
+
+static const double ln_2 = 0.69314718055994530942, ln_10 = 2.30258509299404568402;
 
 static tp_tensor number(const tp_vjp *d, double value)
 {
     return tp_scalar(d->y.tape, value);
 }
 
-/* ---- sqrt ------------------------------------------------------------------------------------------ */
+/* ---- sqrt, rsqrt, reciprocal ------------------------------------------------------------------------ */
 
 TP_MAP1(sqrt, TP_SQRT(x))
 
@@ -34,7 +39,39 @@ tp_tensor tp_sqrt(tp_tensor x)
     return tp_record(&square_root, &x, 1, NULL);
 }
 
-/* ---- exp, expm1 ------------------------------------------------------------------------------------ */
+TP_MAP1(rsqrt, 1 / TP_SQRT(x))
+
+/* -y / (2 x), where the y^3 of the textbook would overflow sooner. */
+static void rsqrt_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, tp_div(tp_scale(d->y, -0.5), d->x[0]));
+}
+
+static const tp_op reciprocal_root = {
+    .name = "rsqrt",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = rsqrt_vjp,
+    TP_MAP_KERNELS(rsqrt),
+    .low = 0.05,
+    .high = 4,
+};
+
+tp_tensor tp_rsqrt(tp_tensor x)
+{
+    return tp_record(&reciprocal_root, &x, 1, NULL);
+}
+
+tp_tensor tp_reciprocal(tp_tensor x)
+{
+    if (x.tape == NULL)
+        return x;
+    if (!tp__is_floating(x, "reciprocal"))
+        return tp__invalid_like(x);
+    return tp_div(tp_locate(tp_scalar(x.tape, 1), x.file, x.line), x);
+}
+
+/* ---- exp, exp2, expm1 ------------------------------------------------------------------------------ */
 
 TP_MAP1(exp, TP_EXP(x))
 
@@ -54,6 +91,26 @@ static const tp_op exponential = {
 tp_tensor tp_exp(tp_tensor x)
 {
     return tp_record(&exponential, &x, 1, NULL);
+}
+
+TP_MAP1(exp2, TP_EXP2(x))
+
+static void exp2_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, tp_scale(d->y, ln_2));
+}
+
+static const tp_op exponential_base_2 = {
+    .name = "exp2",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = exp2_vjp,
+    TP_MAP_KERNELS(exp2),
+};
+
+tp_tensor tp_exp2(tp_tensor x)
+{
+    return tp_record(&exponential_base_2, &x, 1, NULL);
 }
 
 TP_MAP1(expm1, TP_EXPM1(x))
@@ -76,7 +133,7 @@ tp_tensor tp_expm1(tp_tensor x)
     return tp_record(&exponential_minus_1, &x, 1, NULL);
 }
 
-/* ---- log, log1p ------------------------------------------------------------------------------------ */
+/* ---- log, log2, log10, log1p ------------------------------------------------------------------------ */
 
 TP_MAP1(log, TP_LOG(x))
 
@@ -98,6 +155,50 @@ static const tp_op logarithm = {
 tp_tensor tp_log(tp_tensor x)
 {
     return tp_record(&logarithm, &x, 1, NULL);
+}
+
+TP_MAP1(log2, TP_LOG2(x))
+
+static void log2_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_div(tp_scale(d->g, 1 / ln_2), d->x[0]);
+}
+
+static const tp_op logarithm_base_2 = {
+    .name = "log2",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = log2_vjp,
+    TP_MAP_KERNELS(log2),
+    .low = 0.05,
+    .high = 4,
+};
+
+tp_tensor tp_log2(tp_tensor x)
+{
+    return tp_record(&logarithm_base_2, &x, 1, NULL);
+}
+
+TP_MAP1(log10, TP_LOG10(x))
+
+static void log10_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_div(tp_scale(d->g, 1 / ln_10), d->x[0]);
+}
+
+static const tp_op logarithm_base_10 = {
+    .name = "log10",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = log10_vjp,
+    TP_MAP_KERNELS(log10),
+    .low = 0.05,
+    .high = 4,
+};
+
+tp_tensor tp_log10(tp_tensor x)
+{
+    return tp_record(&logarithm_base_10, &x, 1, NULL);
 }
 
 TP_MAP1(log1p, TP_LOG1P(x))
@@ -122,80 +223,6 @@ tp_tensor tp_log1p(tp_tensor x)
     return tp_record(&logarithm_1_plus, &x, 1, NULL);
 }
 
-/* ---- tanh, sigmoid, softplus ------------------------------------------------------------------------ */
-
-TP_MAP1(tanh, TP_TANH(x))
-
-static void tanh_vjp(const tp_vjp *d)
-{
-    d->dx[0] = tp_mul(d->g, tp_sub(number(d, 1), tp_square(d->y)));
-}
-
-static const tp_op hyperbolic_tangent = {
-    .name = "tanh",
-    .kind = TP_MAP,
-    .arity = 1,
-    .vjp = tanh_vjp,
-    TP_MAP_KERNELS(tanh),
-};
-
-tp_tensor tp_tanh(tp_tensor x)
-{
-    return tp_record(&hyperbolic_tangent, &x, 1, NULL);
-}
-
-TP_MAP1(sigmoid, TP_SIGMOID(x))
-
-static void sigmoid_vjp(const tp_vjp *d)
-{
-    d->dx[0] = tp_mul(d->g, tp_mul(d->y, tp_sub(number(d, 1), d->y)));
-}
-
-static const tp_op sigmoid = {
-    .name = "sigmoid",
-    .kind = TP_MAP,
-    .arity = 1,
-    .vjp = sigmoid_vjp,
-    TP_MAP_KERNELS(sigmoid),
-};
-
-tp_tensor tp_sigmoid(tp_tensor x)
-{
-    return tp_record(&sigmoid, &x, 1, NULL);
-}
-
-TP_MAP1(softplus, TP_SOFTPLUS(x))
-
-static void softplus_vjp(const tp_vjp *d)
-{
-    d->dx[0] = tp_mul(d->g, tp_sigmoid(d->x[0]));
-}
-
-static const tp_op softplus = {
-    .name = "softplus",
-    .kind = TP_MAP,
-    .arity = 1,
-    .vjp = softplus_vjp,
-    TP_MAP_KERNELS(softplus),
-    .low = -30,
-    .high = 30,
-};
-
-tp_tensor tp_softplus(tp_tensor x)
-{
-    return tp_record(&softplus, &x, 1, NULL);
-}
-
-/* ---- relu ------------------------------------------------------------------------------------------ */
-
-tp_tensor tp_relu(tp_tensor x)
-{
-    if (x.tape == NULL)
-        return x;
-    const tp_tensor zero = tp_scalar(x.tape, 0);
-    return tp_where(tp_less_equal(x, zero), zero, x); /* this way round a NaN stays */
-}
-
-const tp_op *const tp__function_ops[] = {&square_root, &exponential,      &exponential_minus_1,
-                                         &logarithm,   &logarithm_1_plus, &hyperbolic_tangent,
-                                         &sigmoid,     &softplus,         NULL};
+const tp_op *const tp__function_ops[] = {
+    &square_root, &reciprocal_root,  &exponential,       &exponential_base_2, &exponential_minus_1,
+    &logarithm,   &logarithm_base_2, &logarithm_base_10, &logarithm_1_plus,   NULL};

@@ -156,7 +156,7 @@ static void test_one_tensor_as_several_operands(void **state)
     const op_row *row = op_rows(&count);
     (void)state;
     for (int r = 0; r < count; r++) {
-        bool alike = row[r].n > 1;
+        bool alike = row[r].n > 1 && !(row[r].flags & ROW_NO_DIFFERENCES);
         for (int k = 1; k < row[r].n; k++)
             alike = alike && tp_shape_equal(row[r].shape[k], row[r].shape[0]);
         if (!alike)
@@ -255,16 +255,32 @@ typedef struct family {
 } family;
 
 static const family families[] = {
-    {"tp__arithmetic_ops", tp__arithmetic_ops}, {"tp__function_ops", tp__function_ops},
-    {"tp__choice_ops", tp__choice_ops},         {"tp__reduction_ops", tp__reduction_ops},
-    {"tp__shape_ops", tp__shape_ops},           {"tp__slice_ops", tp__slice_ops},
-    {"tp__matmul_ops", tp__matmul_ops},         {"tp__source_ops", tp__source_ops},
-    {"tp__control_ops", tp__control_ops},       {"tp__indexing_ops", tp__indexing_ops},
-    {"tp__argmax_ops", tp__argmax_ops},         {"tp__cumulative_ops", tp__cumulative_ops},
-    {"tp__arrange_ops", tp__arrange_ops},       {"tp__diagonal_ops", tp__diagonal_ops},
-    {"tp__padding_ops", tp__padding_ops},       {"tp__random_ops", tp__random_ops},
-    {"tp__triangular_ops", tp__triangular_ops}, {"tp__solve_ops", tp__solve_ops},
+    {"tp__arithmetic_ops", tp__arithmetic_ops},
+    {"tp__function_ops", tp__function_ops},
+    {"tp__choice_ops", tp__choice_ops},
+    {"tp__reduction_ops", tp__reduction_ops},
+    {"tp__shape_ops", tp__shape_ops},
+    {"tp__slice_ops", tp__slice_ops},
+    {"tp__matmul_ops", tp__matmul_ops},
+    {"tp__source_ops", tp__source_ops},
+    {"tp__control_ops", tp__control_ops},
+    {"tp__indexing_ops", tp__indexing_ops},
+    {"tp__argmax_ops", tp__argmax_ops},
+    {"tp__cumulative_ops", tp__cumulative_ops},
+    {"tp__arrange_ops", tp__arrange_ops},
+    {"tp__diagonal_ops", tp__diagonal_ops},
+    {"tp__padding_ops", tp__padding_ops},
+    {"tp__random_ops", tp__random_ops},
+    {"tp__triangular_ops", tp__triangular_ops},
+    {"tp__solve_ops", tp__solve_ops},
     {"tp__ordering_ops", tp__ordering_ops},
+    {"tp__power_ops", tp__power_ops},
+    {"tp__trigonometric_ops", tp__trigonometric_ops},
+    {"tp__hyperbolic_ops", tp__hyperbolic_ops},
+    {"tp__special_ops", tp__special_ops},
+    {"tp__activation_ops", tp__activation_ops},
+    {"tp__rounding_ops", tp__rounding_ops},
+    {"tp__predicate_ops", tp__predicate_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
 

@@ -29,6 +29,7 @@ const op_row *op_rows(int *count)
     static op_row_table table;
     if (table.n == 0) {
         add_map_rows(&table);
+        add_function_rows(&table);
         add_reduction_rows(&table);
         add_structure_rows(&table);
         add_indexing_rows(&table);
@@ -65,6 +66,14 @@ double row_value(const op_row *row, const double *x)
     if (row->value1 != NULL)
         return row->value1(x[0]);
     return row->value2 != NULL ? row->value2(x[0], x[1]) : row->value3(x[0], x[1], x[2]);
+}
+
+bool row_value_fits(const op_row *row, tp_dtype dtype, double got, double expected)
+{
+    const double unit = dtype == TP_F32 ? 0x1p-23 : 0x1p-52;
+    if ((row->flags & ROW_ABSOLUTE) && fabs(expected) < 1)
+        return fabs(got - expected) <= 4 * unit;
+    return ulps_apart(dtype, got, expected) <= 4;
 }
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */

@@ -13,7 +13,8 @@ enum {
     ROW_NO_DIFFERENCES = 4, /* its derivative is not that of its value (stop_gradient) */
     ROW_ROUNDS = 8,         /* goes through f32: differences are coarse; it is linear */
     ROW_RANDOM = 16,        /* its numbers depend on the dtype */
-    ROW_ASKS = 32           /* its builder asks an operand for its dtype: only for valid ones */
+    ROW_ASKS = 32,          /* its builder asks an operand for its dtype: only for valid ones */
+    ROW_ABSOLUTE = 64 /* where its value is below 1, its error is counted in units of the last place of 1 */
 };
 
 typedef struct op_row {
@@ -52,6 +53,9 @@ const char *row_name(const op_row *row, char text[128]);
 bool row_has_value(const op_row *row);
 double row_value(const op_row *row, const double *x);
 
+/* Is `got` within 4 units in the last place of `expected` (of 1 where ROW_ABSOLUTE says so)? */
+bool row_value_fits(const op_row *row, tp_dtype dtype, double got, double expected);
+
 /* What the files op_rows_*.c add theirs to. */
 enum { OP_ROWS_MAX = 1024 };
 typedef struct op_row_table {
@@ -60,6 +64,7 @@ typedef struct op_row_table {
 } op_row_table;
 void add_row(op_row_table *table, op_row row);
 void add_map_rows(op_row_table *table);
+void add_function_rows(op_row_table *table);
 void add_reduction_rows(op_row_table *table);
 void add_structure_rows(op_row_table *table);
 void add_indexing_rows(op_row_table *table);

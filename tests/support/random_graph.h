@@ -26,11 +26,15 @@ typedef enum instruction_kind {
     I_SUM_TO,    /* to shape */
     I_CONCAT,    /* x0, x1 (and x0 again if p[1]); p[0]: axis */
     I_MATMUL,
-    I_SOURCE,  /* x0 times an iota or a full; p[0]: which */
-    I_ARRANGE, /* flip, roll, pad, ... and picking by index; p[0]: which; p[1]: axis; p[2], p[3]: amounts */
-    I_LINALG,  /* x0, and perhaps x1, in a system or a factorization; p[0]: which */
+    I_SOURCE,   /* x0 times an iota or a full; p[0]: which */
+    I_ARRANGE,  /* flip, roll, pad, ... and picking by index; p[0]: which; p[1]: axis; p[2], p[3]: amounts */
+    I_LINALG,   /* x0, and perhaps x1, in a system or a factorization; p[0]: which */
+    I_FUNCTION, /* an elementwise function of x0, and perhaps x1; p[0]: which; number: its parameter */
     I_KINDS
 } instruction_kind;
+
+/* Of the variants of I_FUNCTION: those of one operand come first. */
+enum { FUNCTIONS_OF_ONE = 32, FUNCTIONS = 37 };
 
 typedef struct instruction {
     instruction_kind kind;
@@ -54,6 +58,9 @@ void make_graph(random_graph *graph, uint64_t seed);
 /* One instruction on a tape; x are the values so far, by instruction. */
 tp_tensor record_instruction(const random_graph *graph, int i, const tp_tensor *x, tp_tape *tape,
                              tp_dtype dtype);
+
+/* An I_FUNCTION of the operands x[0] and x[1]. */
+tp_tensor record_function(const instruction *i, const tp_tensor *x);
 
 /* All of them, in the order of `order` (NULL: as they are). */
 void record_graph(const random_graph *graph, tp_tape *tape, tp_dtype dtype, const int *order, tp_tensor *x);

@@ -254,21 +254,22 @@ static void draw_slice(maker *m, instruction *i, tp_shape s)
 static instruction draw(maker *m)
 {
     static const instruction_kind likely[] = {
-        I_UNARY,   I_UNARY,  I_UNARY,     I_BINARY,    I_BINARY,  I_BINARY,  I_BINARY,  I_WHERE,  I_GUARDED,
-        I_GUARDED, I_ALONG,  I_RESHAPE,   I_PERMUTE,   I_SLICE,   I_EXPAND,  I_SUM_TO,  I_CONCAT, I_MATMUL,
-        I_MATMUL,  I_SOURCE, I_REDUCTION, I_REDUCTION, I_ARRANGE, I_ARRANGE, I_ARRANGE, I_LINALG, I_LINALG};
+        I_UNARY,   I_UNARY,   I_UNARY,  I_BINARY,   I_BINARY,    I_BINARY,    I_BINARY,  I_WHERE,
+        I_GUARDED, I_GUARDED, I_ALONG,  I_RESHAPE,  I_PERMUTE,   I_SLICE,     I_EXPAND,  I_SUM_TO,
+        I_CONCAT,  I_MATMUL,  I_MATMUL, I_SOURCE,   I_REDUCTION, I_REDUCTION, I_ARRANGE, I_ARRANGE,
+        I_ARRANGE, I_LINALG,  I_LINALG, I_FUNCTION, I_FUNCTION,  I_FUNCTION};
     instruction i = {.kind = likely[below(m, (int64_t)(sizeof likely / sizeof *likely))]};
     static const int operands[I_KINDS] = {
         [I_UNARY] = 1,   [I_BINARY] = 2,  [I_WHERE] = 4,   [I_GUARDED] = 1, [I_REDUCTION] = 1, [I_ALONG] = 1,
         [I_RESHAPE] = 1, [I_PERMUTE] = 1, [I_SLICE] = 1,   [I_EXPAND] = 1,  [I_SUM_TO] = 1,    [I_CONCAT] = 2,
-        [I_MATMUL] = 2,  [I_SOURCE] = 1,  [I_ARRANGE] = 1, [I_LINALG] = 1};
+        [I_MATMUL] = 2,  [I_SOURCE] = 1,  [I_ARRANGE] = 1, [I_LINALG] = 1,  [I_FUNCTION] = 1};
     static const int variants[I_KINDS] = {
-        [I_UNARY] = 19, [I_BINARY] = 10, [I_GUARDED] = 6,  [I_REDUCTION] = 10,
-        [I_ALONG] = 6,  [I_SOURCE] = 2,  [I_ARRANGE] = 15, [I_LINALG] = 10};
+        [I_UNARY] = 19, [I_BINARY] = 10,  [I_GUARDED] = 6, [I_REDUCTION] = 10,      [I_ALONG] = 6,
+        [I_SOURCE] = 2, [I_ARRANGE] = 15, [I_LINALG] = 10, [I_FUNCTION] = FUNCTIONS};
     if (variants[i.kind] > 0)
         i.p[0] = below(m, variants[i.kind]);
     i.n = operands[i.kind];
-    if (i.kind == I_LINALG && i.p[0] < 3)
+    if ((i.kind == I_LINALG && i.p[0] < 3) || (i.kind == I_FUNCTION && i.p[0] >= FUNCTIONS_OF_ONE))
         i.n = 2;
     for (int k = 0; k < i.n; k++)
         i.x[k] = pick(m);

@@ -1,6 +1,7 @@
 /* test_errors.c -- every error message, and how errors stick. */
 #include "error_rows.h"
 #include "error_rows_arrange.h"
+#include "error_rows_elementwise.h"
 #include "error_rows_indexing.h"
 #include "error_rows_linalg.h"
 #include "error_rows_ops.h"
@@ -42,6 +43,8 @@ static const error_rows all_rows[] = {
     USE_ROWS("tape/diagnose.c", diagnose_rows),
     ROWS("ops/arithmetic.c", arithmetic_rows),
     ROWS("ops/choice.c", choice_rows),
+    ROWS("ops/operands.c", operands_rows),
+    ROWS("ops/special.c", special_rows),
     ROWS("ops/axes.c", axes_rows),
     ROWS("ops/reductions.c", reduction_rows),
     ROWS("ops/statistics.c", statistics_rows),

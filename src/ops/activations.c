@@ -1,0 +1,163 @@
+/* activations.c -- relu leaky_relu elu selu, sigmoid log_sigmoid softplus, silu mish gelu. */
+#include <tapir/op.h>
+#include <tapir/ops.h>
+#include <tapir/scalar.h>
+#include <tapir/scalar_exponential.h>
+
+#include "lists.h"
+#include "operands.h"
+
+static tp_tensor number(tp_tensor at, double value)
+{
+    return tp_scalar(at.tape, value);
+}
+
+/* ---- relu, leaky_relu ------------------------------------------------------------------------------ */
+
+tp_tensor tp_relu(tp_tensor x)
+{
+    if (x.tape == NULL)
+        return x;
+    return tp_where(tp_less_equal(x, number(x, 0)), number(x, 0), x); /* this way round a NaN stays */
+}
+
+tp_tensor tp_leaky_relu(tp_tensor x, double slope)
+{
+    if (x.tape == NULL)
+        return x;
+    if (!tp__is_floating(x, "leaky_relu") || !tp__is_finite_parameter(x, "leaky_relu", "slope", slope))
+        return tp__invalid_like(x);
+    return tp_where(tp_greater(x, number(x, 0)), x, tp_scale(x, slope));
+}
+
+/* ---- elu, selu ------------------------------------------------------------------------------------- */
+
+/* Far above 0, where e^x is infinite, the choice keeps that away from value and gradient. */
+static tp_tensor exponential_below_0(tp_tensor x, double alpha)
+{
+    return tp_where(tp_greater(x, number(x, 0)), x, tp_scale(tp_expm1(x), alpha));
+}
+
+tp_tensor tp_elu(tp_tensor x, double alpha)
+{
+    if (x.tape == NULL)
+        return x;
+    if (!tp__is_floating(x, "elu") || !tp__is_finite_parameter(x, "elu", "alpha", alpha))
+        return tp__invalid_like(x);
+    return exponential_below_0(x, alpha);
+}
+
+tp_tensor tp_selu(tp_tensor x)
+{
+    if (x.tape == NULL)
+        return x;
+    if (!tp__is_floating(x, "selu"))
+        return tp__invalid_like(x);
+    return tp_scale(exponential_below_0(x, 1.6732632423543772848), 1.0507009873554804934);
+}
+
+/* ---- sigmoid --------------------------------------------------------------------------------------- */
+
+TP_MAP1(sigmoid, TP_SIGMOID(x))
+
+static void sigmoid_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, tp_mul(d->y, tp_sub(number(d->y, 1), d->y)));
+}
+
+static const tp_op sigmoid = {
+    .name = "sigmoid",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = sigmoid_vjp,
+    TP_MAP_KERNELS(sigmoid),
+};
+
+tp_tensor tp_sigmoid(tp_tensor x)
+{
+    return tp_record(&sigmoid, &x, 1, NULL);
+}
+
+/* ---- softplus, log_sigmoid ------------------------------------------------------------------------- */
+
+TP_MAP1(softplus, TP_SOFTPLUS(x))
+
+static void softplus_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, tp_sigmoid(d->x[0]));
+}
+
+static const tp_op softplus = {
+    .name = "softplus",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = softplus_vjp,
+    TP_MAP_KERNELS(softplus),
+    .low = -30,
+    .high = 30,
+};
+
+tp_tensor tp_softplus(tp_tensor x)
+{
+    return tp_record(&softplus, &x, 1, NULL);
+}
+
+tp_tensor tp_log_sigmoid(tp_tensor x)
+{
+    if (!tp__is_floating(x, "log_sigmoid"))
+        return tp__invalid_like(x);
+    return tp_neg(tp_softplus(tp_neg(x)));
+}
+
+/* ---- silu, mish, gelu ------------------------------------------------------------------------------- */
+
+/* As products with a gate, which value and gradient share. */
+
+tp_tensor tp_silu(tp_tensor x)
+{
+    return tp_mul(x, tp_sigmoid(x));
+}
+
+/* One exponential and one division, where tanh of softplus would take two each and a logarithm. */
+TP_MAP1(mish_gate, TP_TANH_SOFTPLUS(x))
+
+/* The chain rule through tanh and softplus. */
+static void mish_gate_vjp(const tp_vjp *d)
+{
+    const tp_tensor outer = tp_sub(number(d->y, 1), tp_square(d->y));
+    d->dx[0] = tp_mul(d->g, tp_mul(outer, tp_sigmoid(d->x[0])));
+}
+
+static const tp_op mish_gate = {
+    .name = "mish_gate",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = mish_gate_vjp,
+    TP_MAP_KERNELS(mish_gate),
+    .low = -5,
+    .high = 5,
+};
+
+tp_tensor tp_mish(tp_tensor x)
+{
+    return tp_mul(x, tp_record(&mish_gate, &x, 1, NULL));
+}
+
+tp_tensor tp_gelu(tp_tensor x)
+{
+    return tp_mul(x, tp_normal_cdf(x));
+}
+
+/* (1 + tanh u) / 2 = sigmoid(2 u), which keeps its digits far below 0. */
+tp_tensor tp_gelu_tanh(tp_tensor x)
+{
+    const double root = 0.79788456080286535588; /* sqrt(2 / pi) */
+    if (x.tape == NULL)
+        return x;
+    if (!tp__is_floating(x, "gelu_tanh"))
+        return tp__invalid_like(x);
+    const tp_tensor inner = tp_add(tp_scale(tp_square(x), 2 * root * 0.044715), number(x, 2 * root));
+    return tp_mul(x, tp_sigmoid(tp_mul(x, inner)));
+}
+
+const tp_op *const tp__activation_ops[] = {&sigmoid, &softplus, &mish_gate, NULL};

@@ -1,0 +1,17 @@
+/* operands.h -- what compositions of elementwise ops ask of their operands. */
+#ifndef TAPIR_SRC_OPS_OPERANDS_H
+#define TAPIR_SRC_OPS_OPERANDS_H
+
+#include <tapir/tape.h>
+
+/* False after storing the error when x is i32, for an op that is a composition and so would be called by the name of the
+ * first op in it. */
+bool tp__is_floating(tp_tensor x, const char *op_name);
+
+/* False after storing the error unless the parameter of an op is finite. */
+bool tp__is_finite_parameter(tp_tensor x, const char *op_name, const char *parameter, double value);
+
+/* What a failed constructor returns. */
+tp_tensor tp__invalid_like(tp_tensor x);
+
+#endif
