@@ -4,6 +4,7 @@
 
 #include <tapir/check.h>
 #include <tapir/losses.h>
+#include <tapir/modes.h>
 #include <tapir/ops.h>
 #include <tapir/optim.h>
 #include <tapir/program.h>

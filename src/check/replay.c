@@ -63,7 +63,8 @@ static tp_tensor record_op(tp_tape *to, const tp__node *node, const tp_tensor *x
     if (is_cast)
         return tp_cast(x[0], node->dtype);
     const tp_tensor y = tp_record_on(to, node->op, x, node->n, node->attr);
-    if (node->n == 0 && tp_is_valid(y) && tp_dtype_of(y) != tp_dtype_on(to, tp_dtype_of(y)))
+    const bool is_source = node->n == 0 || node->op->run == tp__redraw_run;
+    if (is_source && tp_is_valid(y) && tp_dtype_of(y) != tp_dtype_on(to, tp_dtype_of(y)))
         return tp_cast(y, TP_F64);
     return y;
 }

@@ -167,11 +167,24 @@ static void run_view(const tp_program *program, const tp__step *step)
     tp__gather(step->data, x->data, tp_dtype_size(step->dtype), &step->shape, &strides, 0, step->count);
 }
 
-static void run_source(const tp_program *program, const tp__step *step)
+static void draw(const tp_program *program, const tp_op *source, const void *attr, uint64_t ordinal,
+                 const tp_array *y)
 {
     const uint64_t run = program->options.freeze_random ? 0 : program->tape->runs;
-    const uint64_t key[3] = {program->tape->seed, step->ordinal, run};
-    step->op->source[step->dtype](0, step->count, step->data, step->attr, key);
+    const uint64_t key[3] = {program->tape->seed, ordinal, run};
+    source->source[y->dtype](0, tp_shape_count(y->shape), y->data, attr, key);
+}
+
+static void run_source(const tp_program *program, const tp__step *step)
+{
+    draw(program, step->op, step->attr, step->ordinal, &(tp_array){step->data, step->dtype, step->shape});
+}
+
+tp_status tp__redraw_run(const tp_call *c)
+{
+    const tp__redraw_attr *a = c->attr;
+    draw(c->failure->program, a->source, a->attr, (uint64_t)a->ordinal, &c->y);
+    return TP_OK;
 }
 
 static tp_status run_call(tp_program *program, const tp__step *step)

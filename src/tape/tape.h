@@ -233,6 +233,15 @@ bool tp__measure_scratch(tp_program *program, size_t *block_bytes, size_t *call_
 size_t tp__snapshot_bytes(const tp_program *program);
 char *tp__place_snapshots(tp_program *program, char *next);
 
+/* A call that draws the numbers of a random source again (checkpoint.c): the source, and what keys its numbers. */
+typedef struct tp__redraw_attr {
+    const tp_op *source;
+    tp_shape shape;
+    int64_t dtype, ordinal;
+    unsigned char attr[96]; /* the source's */
+} tp__redraw_attr;
+tp_status tp__redraw_run(const tp_call *call);
+
 /* Run one step that no loop kernel takes; count > 0. */
 tp_status tp__reference_step(tp_program *program, tp__step *step);
 

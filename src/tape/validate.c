@@ -1,5 +1,5 @@
 /* validate.c -- what an op must be for the executor to run it: a user's op is checked before it does harm. */
-#include "tape.h"
+#include "sweep.h"
 
 /* ---- The definition -------------------------------------------------------------------------------- */
 
@@ -11,7 +11,8 @@ static const char *arity_fault(const tp_op *op, int n)
     case TP_MAP:
         return n == 0 ? "a map needs an operand" : n > TP_TILE ? "too many operands for a map" : NULL;
     case TP_REDUCE: return n != 1 ? "a reduction takes one operand" : NULL;
-    case TP_VIEW: return n != 1 ? "a view takes one operand" : NULL;
+    case TP_VIEW: /* a checkpoint also names its boundary */
+        return n != 1 && op != &tp__checkpoint_op ? "a view takes one operand" : NULL;
     case TP_SOURCE: return n != 0 ? "a source takes no operands" : NULL;
     case TP_ASSIGN: return n != 2 ? "an assignment takes a leaf and a value" : NULL;
     case TP_CALL:

@@ -37,6 +37,7 @@ const op_row *op_rows(int *count)
         add_arrange_rows(&table);
         add_random_rows(&table);
         add_linalg_rows(&table);
+        add_mode_rows(&table);
     }
     *count = table.n;
     return table.row;

@@ -72,6 +72,7 @@ void add_ordering_rows(op_row_table *table);
 void add_arrange_rows(op_row_table *table);
 void add_random_rows(op_row_table *table);
 void add_linalg_rows(op_row_table *table);
+void add_mode_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* error_rows_program.h -- rows for src/tape/gradient.c, program.c, reference.c and diagnose.c. */
+/* error_rows_program.h -- rows for src/tape/gradient.c, rule.c, program.c, reference.c and diagnose.c. */
 #ifndef TAPIR_TESTS_ERROR_ROWS_PROGRAM_H
 #define TAPIR_TESTS_ERROR_ROWS_PROGRAM_H
 
@@ -137,7 +137,7 @@ static void gradient_of_nine_without_memory(fixture *f)
     differentiate(f, loss, f->a4);
 }
 
-/* ---- gradient.c: rules ------------------------------------------------------------------------------ */
+/* ---- rule.c ------------------------------------------------------------------------------------------- */
 
 static void identity(int64_t n, void *y, const void *const *x, const void *attr)
 {
@@ -270,6 +270,9 @@ static const error_row gradient_rows[] = {
     {"foreign seed", seed_foreign, TP_BAD_HANDLE, {"gradient: the seed belongs to another tape"}},
     {"seed of another dtype", seed_dtype, TP_BAD_DTYPE, {"gradient: the seed is f64, the tensor f32"}},
     {"out of memory for the sweep", gradient_without_memory, TP_OUT_OF_MEMORY, {"gradient: out of memory"}},
+};
+
+static const error_row rule_rows[] = {
     {"out of memory for nine operands",
      gradient_of_nine_without_memory,
      TP_OUT_OF_MEMORY,

@@ -4,6 +4,7 @@
 #include "error_rows_elementwise.h"
 #include "error_rows_indexing.h"
 #include "error_rows_linalg.h"
+#include "error_rows_modes.h"
 #include "error_rows_ops.h"
 #include "error_rows_ordering.h"
 #include "error_rows_program.h"
@@ -37,6 +38,10 @@ static const error_rows all_rows[] = {
     ROWS("tape/record.c", record_rows),
     ROWS("tape/validate.c", validate_rows),
     ROWS("tape/gradient.c", gradient_rows),
+    ROWS("tape/rule.c", rule_rows),
+    ROWS("tape/forward.c", forward_rows),
+    ROWS("tape/modes.c", modes_rows),
+    ROWS("tape/checkpoint.c", checkpoint_rows),
     ROWS("tape/program.c", program_rows),
     USE_ROWS("tape/program.c", program_use_rows),
     USE_ROWS("tape/reference.c", reference_rows),

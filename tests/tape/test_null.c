@@ -3,6 +3,8 @@
  */
 #include "tape_test.h"
 
+#include <tapir/modes.h>
+
 #include <glob.h>
 
 #include "error_scan.h"
@@ -247,6 +249,33 @@ static void differentiate(tp_tensor x, tp_tensor good)
     assert_int_not_equal(tp_vector_jacobian(x, good, NULL, 1, out, NULL), TP_OK);
 }
 
+static void differentiate_otherwise(tp_tensor x, tp_tensor good)
+{
+    tp_tensor out[2] = {good, good}, two[2] = {good, good};
+    tp_status status[8];
+    int n = 0;
+    status[n++] = tp_hessian_vector(x, two, two, 2, out);
+    assert_false(tp_is_valid(out[0]) || tp_is_valid(out[1]));
+    status[n++] = tp_jvp(x, two, two, 2, &out[0]);
+    status[n++] = tp_jvp(good, &x, &good, 1, &out[0]);
+    status[n++] = tp_jvp(good, &good, &x, 1, &out[0]);
+    status[n++] = tp_jacobian(x, good, &out[0], NULL);
+    status[n++] = tp_jacobian_matrix(x, two, 2, &out[0], NULL);
+    status[n++] = tp_hessian(x, good, &out[0], NULL);
+    status[n++] = tp_hessian_matrix(x, two, 2, &out[0], NULL);
+    while (n > 0)
+        assert_int_not_equal(status[--n], TP_OK);
+    assert_false(tp_is_valid(out[0]));
+    assert_int_not_equal(tp_hessian_vector(x, NULL, NULL, 1, NULL), TP_OK);
+    assert_int_not_equal(tp_jvp(x, NULL, NULL, -1, NULL), TP_OK);
+    assert_int_not_equal(tp_jacobian(x, x, NULL, NULL), TP_OK);
+    assert_int_not_equal(tp_jacobian_matrix(x, NULL, 1, NULL, NULL), TP_OK);
+    assert_int_not_equal(tp_hessian(x, x, NULL, NULL), TP_OK);
+    assert_int_not_equal(tp_hessian_matrix(x, NULL, 1, NULL, NULL), TP_OK);
+    assert_false(tp_is_valid(tp_checkpoint(x, &good, 1)) || tp_is_valid(tp_checkpoint(good, &x, 1)));
+    assert_false(tp_is_valid(tp_checkpoint(x, NULL, 1)) || tp_is_valid(tp_checkpoint(x, &x, -1)));
+}
+
 /* Nothing asked for is nothing wrong; and the gradients may take the place of what they are for. */
 static void test_gradient_arrays(void **state)
 {
@@ -275,6 +304,7 @@ static void test_looking_at_bad_tensors(void **state)
         assert_int_equal(tp_tape_status(t.tape), bad[k].tape != NULL ? TP_BAD_HANDLE : TP_OK);
         tp_tape_clear_error(t.tape);
         differentiate(bad[k], t.good);
+        differentiate_otherwise(bad[k], t.good);
         assert_null(tp_compile(&bad[k], 1, NULL));
         assert_false(tp_is_valid(tp_fail(bad[k], TP_BAD_SHAPE, "never said")));
         tp_tape_clear_error(t.tape);
