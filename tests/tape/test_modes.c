@@ -311,6 +311,13 @@ static tp_tensor product_with_infinity(tp_tensor x)
         tp_concat((tp_tensor[]){x, tp_log(tp_sub(x, x)), tp_full(x.tape, TP_F64, TP_SHAPE(1), 0)}, 3, 0));
 }
 
+/* Its rule asks whether the adjoint is 0: the stand-in must not be. */
+static tp_tensor infinite_factor(tp_tensor x)
+{
+    const tp_tensor infinite = tp_constant(x.tape, TP_F64, TP_SHAPE(1), (double[]){INFINITY});
+    return tp_prod(tp_concat((tp_tensor[]){x, infinite}, 2, 0));
+}
+
 static void test_strong_zero_forwards(void **state)
 {
     (void)state;
@@ -321,6 +328,7 @@ static void test_strong_zero_forwards(void **state)
     assert_true(jvp_at(weighted_root, 0) == 1 && gradient_at(weighted_root, 0) == 1);
     assert_true(jvp_at(tp_norm, 0) == 0 && gradient_at(tp_norm, 0) == 0);
     assert_true(isinf(jvp_at(tp_sqrt, 0)) && isinf(gradient_at(tp_sqrt, 0)));
+    assert_true(isinf(jvp_at(infinite_factor, 2)) && isinf(gradient_at(infinite_factor, 2)));
     /* The two that the header names. */
     assert_true(jvp_at(root_of_square, 0) == 0 && isnan(gradient_at(root_of_square, 0)));
     assert_true(isnan(jvp_at(root_minus_root, 0)));
