@@ -1,4 +1,4 @@
-/* golden_ops.c -- records a golden case, differentiates it twice, compares. */
+/* golden_ops.c -- records a golden case, differentiates it twice, in every mode, compares. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <tapir/modes.h>
 
 #include "golden_ops.h"
 
@@ -115,6 +117,30 @@ static tp_tensor check_outputs(const golden_record *r)
     return loss;
 }
 
+/* The same by tp_hessian_vector, and by forward mode over the gradient; and the slope by forward mode. */
+static void check_modes(const golden_record *r, tp_tensor loss, const tp_tensor *wrt, const char *const *name,
+                        int n)
+{
+    tp_tensor direction[GOLDEN_MAX_TENSORS], g[GOLDEN_MAX_TENSORS], out[GOLDEN_MAX_TENSORS];
+    tp_tensor slope, by_gradient = tp_scalar_of(r->tape, TP_F64, 0);
+
+    for (int k = 0; k < n; k++)
+        direction[k] = golden_find(r->c, GOLDEN_DIR, name[k]) != NULL ? constant_of(r, GOLDEN_DIR, name[k])
+                                                                      : tp_scalar(r->tape, 0);
+    assert_int_equal(tp_hessian_vector(loss, wrt, direction, n, out), TP_OK);
+    for (int k = 0; k < n; k++)
+        compare(r, GOLDEN_HVP, name[k], out[k]);
+    assert_int_equal(tp_gradient(loss, wrt, n, g), TP_OK);
+    for (int k = 0; k < n; k++) {
+        by_gradient = tp_add(by_gradient, tp_sum(tp_mul(g[k], direction[k])));
+        assert_int_equal(tp_jvp(g[k], wrt, direction, n, &out[k]), TP_OK);
+        compare(r, GOLDEN_HVP, name[k], out[k]);
+    }
+    assert_int_equal(tp_jvp(loss, wrt, direction, n, &slope), TP_OK);
+    const double a = compute_one(slope), b = compute_one(by_gradient);
+    assert_close(r->c->name, &a, &b, 1, GOLDEN_TOLERANCE);
+}
+
 static void check_derivatives(const golden_record *r, tp_tensor loss)
 {
     tp_tensor wrt[GOLDEN_MAX_TENSORS], g[GOLDEN_MAX_TENSORS], second[GOLDEN_MAX_TENSORS];
@@ -141,6 +167,7 @@ static void check_derivatives(const golden_record *r, tp_tensor loss)
     assert_int_equal(tp_gradient(along, wrt, n, second), TP_OK);
     for (int k = 0; k < n; k++)
         compare(r, GOLDEN_HVP, name[k], second[k]);
+    check_modes(r, loss, wrt, name, n);
 }
 
 /* ---- Cases ------------------------------------------------------------------------------------------------- */
