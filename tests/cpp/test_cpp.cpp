@@ -62,6 +62,40 @@ void test_a_loss_trains(void **)
     tp_tape_destroy(tape);
 }
 
+void test_an_optimiser(void **)
+{
+    tp_tape *tape = tp_tape_create(nullptr);
+    const tp_tensor w = tp_parameter(tape, TP_F64, TP_SHAPE(3), nullptr);
+    const tp_tensor loss = tp_sum(tp_square(tp_sub(w, tp_scalar(tape, 2))));
+    tp_optimiser adam;
+    tp_adam_options options = {};
+    options.optimiser = &adam;
+    options.beta1 = {true, 0.5};
+    tp_tensor g;
+    assert_int_equal(tp_gradient(loss, &w, 1, &g), TP_OK);
+    tp_clip_by_norm(&g, 1, 1, nullptr);
+    options.gradients = &g;
+    const tp_tensor outputs[] = {loss, tp_adam(loss, &w, 1, &options)};
+    tp_program *program = tp_compile(outputs, 2, nullptr);
+    assert_non_null(program);
+    tp_cosine_decay decay = {};
+    decay.rate = 0.5;
+    decay.steps = 100;
+    for (int64_t k = 0; k < 100; k++) {
+        assert_int_equal(tp_set_rate(adam.rate, tp_cosine_decay_rate(&decay, k)), TP_OK);
+        assert_int_equal(tp_run(program), TP_OK);
+    }
+    assert_true(tp_item(loss) < 1e-2);
+    tp_program_destroy(program);
+
+    tp_lbfgs lbfgs;
+    assert_int_equal(tp_lbfgs_create(&lbfgs, loss, &w, 1, nullptr), TP_OK);
+    assert_int_equal(tp_lbfgs_step(&lbfgs), TP_OK);
+    assert_true(lbfgs.stop == TP_LBFGS_GRADIENT);
+    tp_lbfgs_destroy(&lbfgs);
+    tp_tape_destroy(tape);
+}
+
 void test_function_pointers(void **)
 {
     tp_tensor (*const functions[])(tp_tensor) = {tp_exp, tp_log, tp_tanh, &tp_softplus, tp_mean};
@@ -162,9 +196,9 @@ void test_an_op_in_cpp(void **)
 int main()
 {
     const CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_loss_trains),        cmocka_unit_test(test_function_pointers),
-        cmocka_unit_test(test_macros_know_the_line), cmocka_unit_test(test_shapes_and_dtypes),
-        cmocka_unit_test(test_an_op_in_cpp),
+        cmocka_unit_test(test_a_loss_trains),     cmocka_unit_test(test_an_optimiser),
+        cmocka_unit_test(test_function_pointers), cmocka_unit_test(test_macros_know_the_line),
+        cmocka_unit_test(test_shapes_and_dtypes), cmocka_unit_test(test_an_op_in_cpp),
     };
     return cmocka_run_group_tests_name("cpp", tests, nullptr, nullptr);
 }

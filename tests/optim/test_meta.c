@@ -54,6 +54,25 @@ static void against_differences(void **state)
     }
 }
 
+/* x: parameters and learning rate, recorded on the checker's own tape. */
+static tp_tensor after_adam(const tp_tensor *x, void *user)
+{
+    const tp_tensor loss = tp_sum(tp_square(tp_square(x[0])));
+    const tp_tensor step = tp_adam(loss, x, 1, &(tp_adam_options){.rate = x[1], .epsilon = {true, 0.5}});
+    (void)user;
+    return tp_sum(tp_square(tp_step_value(step, x[0])));
+}
+
+static void as_a_function(void **state)
+{
+    (void)state;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x[2] = {make_leaf(tape, TP_F32, TP_SHAPE(4), start),
+                            tp_parameter(tape, TP_F32, TP_SHAPE_0D, (float[]){0.125f})};
+    tp_assert_gradient(after_adam, NULL, x, 2, &(tp_check_options){.second = true});
+    tp_tape_destroy(tape);
+}
+
 /* From states of zeros and with gradients of which one is 0, where the root of v has no derivative: all is finite, in the
  * first and in the second derivatives, and also in f32. */
 static void gradients_of_zero(void **state)
@@ -157,9 +176,9 @@ static void through_clipping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(against_differences), cmocka_unit_test(gradients_of_zero),
-        cmocka_unit_test(of_gradient_descent), cmocka_unit_test(a_trained_rate),
-        cmocka_unit_test(through_clipping),
+        cmocka_unit_test(against_differences), cmocka_unit_test(as_a_function),
+        cmocka_unit_test(gradients_of_zero),   cmocka_unit_test(of_gradient_descent),
+        cmocka_unit_test(a_trained_rate),      cmocka_unit_test(through_clipping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

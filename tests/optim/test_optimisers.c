@@ -370,6 +370,34 @@ static void given_gradients(void **state)
     }
 }
 
+/* Gradients that are views with gaps, or one number everywhere. */
+static void views_as_gradients(void **state)
+{
+    double x[6] = {1, 2, 3, 4, 5, 6}, g[12], now[6];
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        g[i] = i / 8.0 - 0.5;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor leaf = make_leaf(tape, TP_F64, TP_SHAPE(2, 3), x);
+    const tp_tensor wide = make_constant(tape, TP_F64, TP_SHAPE(3, 4), g);
+    const tp_tensor turned = tp_transpose(tp_slice(wide, 1, 0, TP_END, 2), 0, 1);
+    const tp_tensor number = tp_full(tape, TP_F64, TP_SHAPE(2, 3), 0.25);
+    const tp_sgd_options of_view = {.learning_rate = 0.5, .gradients = &turned, .momentum = 0.5},
+                         of_number = {.learning_rate = 0.5, .gradients = &number};
+    const tp_tensor step[2] = {tp_sgd(wide, &leaf, 1, &of_view), tp_sgd(wide, &leaf, 1, &of_number)};
+    for (int k = 0; k < 2; k++) {
+        tp_program *program = compile_all(&step[k], 1);
+        run_ok(program);
+        get_values(leaf, now);
+        for (int i = 0; i < 6; i++) {
+            x[i] -= 0.5 * (k == 0 ? g[i % 3 * 4 + i / 3 * 2] : 0.25);
+            assert_true(now[i] == x[i]);
+        }
+        tp_program_destroy(program);
+    }
+    tp_tape_destroy(tape);
+}
+
 /* Half batches, accumulated in leaves by one program and used by another, are one batch. */
 static void accumulated_gradients(void **state)
 {
@@ -601,6 +629,7 @@ int main(void)
         cmocka_unit_test(groups_with_rates_of_their_own),
         cmocka_unit_test(two_steps_for_one_parameter),
         cmocka_unit_test(given_gradients),
+        cmocka_unit_test(views_as_gradients),
         cmocka_unit_test(accumulated_gradients),
         cmocka_unit_test(unreached_parameters),
         cmocka_unit_test(lion_by_hand),

@@ -112,6 +112,11 @@ static void plateaus(void **state)
     assert_near(tp_plateau_report(&impatient, INFINITY), 0.4);
     assert_near(tp_plateau_report(&impatient, 3), 0.4);
     assert_near(tp_plateau_report(&impatient, 3), 0.4); /* not below the least */
+
+    tp_plateau steady = {.rate = 1, .patience = {true, 0}, .factor = 0.5, .epsilon = {true, 0.375}};
+    tp_plateau_report(&steady, 1);
+    assert_near(tp_plateau_report(&steady, 1), 0.5);
+    assert_near(tp_plateau_report(&steady, 1), 0.5); /* a change by 0.25 is too small to be made */
 }
 
 /* The rate is what the program uses, without compiling again. */
