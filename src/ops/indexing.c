@@ -132,10 +132,10 @@ TP_INSTRUCTION_SETS
 static int64_t first_outside(const int32_t *index, int64_t n, int64_t size)
 {
     const int32_t last = size > INT32_MAX ? INT32_MAX : (int32_t)(size - 1);
-    int32_t outside = 0;
+    uint32_t sign = 0; /* of an index, or of what is left above it */
     for (int64_t i = 0; i < n; i++)
-        outside |= (index[i] < 0) | (index[i] > last);
-    for (int64_t i = 0; i < n && outside; i++)
+        sign |= (uint32_t)index[i] | ((uint32_t)last - (uint32_t)index[i]);
+    for (int64_t i = 0; i < n && sign >> 31; i++)
         if (index[i] < 0 || index[i] > last)
             return i;
     return -1;

@@ -228,6 +228,16 @@ static void index_of_a_sum(fixture *f)
                                           tp_full(f->tape, TP_F32, TP_SHAPE(2, 2), 1), 1)));
 }
 
+static void label_beyond_the_classes(fixture *f)
+{
+    run_with(f, (PLACE(f), tp_one_hot(f->i3, 5, TP_F32)));
+}
+
+static void word_beyond_the_table(fixture *f)
+{
+    run_with(f, (PLACE(f), tp_embedding(f->a23, f->i3, NULL)));
+}
+
 static void scattered_sum_too_large(fixture *f)
 {
     const tp_tensor zero = tp_full(f->tape, TP_I32, TP_SHAPE(2, 1), 0);
@@ -235,6 +245,14 @@ static void scattered_sum_too_large(fixture *f)
 }
 
 static const error_row indexing_use_rows[] = {
+    {"label beyond the classes",
+     label_beyond_the_classes,
+     TP_BAD_VALUE,
+     {"one_hot: check_index: the index 5 (element 1) is outside [0, 5)"}},
+    {"word beyond the table",
+     word_beyond_the_table,
+     TP_BAD_VALUE,
+     {"embedding: index_select: the index 5 (element 1) is outside [0, 2)"}},
     {"index too large",
      index_too_large,
      TP_BAD_VALUE,
