@@ -52,9 +52,7 @@ static tp_status triangular_run(const tp_call *c)
     const size_t bytes = (size_t)(rows * columns) * tp_dtype_size(dtype);
     tp__batches batch = tp__first_batch(c);
 
-    if (bytes == 0)
-        return TP_OK;
-    for (int64_t i = 0; i < batch.count; i++, tp__next_batch(&batch)) {
+    for (int64_t i = 0; i < batch.count && bytes > 0; i++, tp__next_batch(&batch)) {
         const void *a = tp__matrix(&c->x[0], batch.at[0]);
         const int64_t zero = p->unit ? -1 : first_zero_on_diagonal(dtype, n, a);
         if (zero >= 0) {

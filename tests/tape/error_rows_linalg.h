@@ -296,6 +296,11 @@ static void two_results(fixture *f)
     RESULT(f, tp_einsum("ij->i,j", &f->a23, 1));
 }
 
+static void digit_in_the_result(fixture *f)
+{
+    RESULT(f, tp_einsum("ij->i2", &f->a23, 1));
+}
+
 static void result_without_ellipsis(fixture *f)
 {
     RESULT(f, tp_einsum("...j->j", &f->a23, 1));
@@ -369,6 +374,10 @@ static const error_row einsum_rows[] = {
      TP_BAD_ARGUMENT,
      {"einsum: \"ij->ik\": the index k of the result is in no operand"}},
     {"two results", two_results, TP_BAD_ARGUMENT, {"einsum: \"ij->i,j\": there can be one result"}},
+    {"digit in the result",
+     digit_in_the_result,
+     TP_BAD_ARGUMENT,
+     {"einsum: \"ij->i2\": there should be a letter or one \"...\" at \"2\""}},
     {"result without an ellipsis",
      result_without_ellipsis,
      TP_BAD_ARGUMENT,
