@@ -395,7 +395,7 @@ static void errors(void **state)
                  "the weight is f64[3,4], which does not broadcast to the loss's shape f64[3]", .weight = t);
     ASSERT_ERROR(t, TP_BAD_ARGUMENT, "ignore needs class indices: give ignored rows a weight of 0 instead",
                  .ignore = {true, 0});
-    ASSERT_ERROR(y, TP_BAD_ARGUMENT, "the reduction must be TP_MEAN, TP_SUM or TP_NONE, not -1",
+    ASSERT_ERROR(y, TP_BAD_ARGUMENT, "the reduction must be one of tp_reduction's, not -1",
                  .reduction = (tp_reduction)-1);
     x = y;
     ASSERT_ERROR(y, TP_BAD_DTYPE, "the logits are i32[3], but must be f32 or f64", 0);

@@ -402,10 +402,9 @@ static void errors(void **state)
     const tp_tensor stale = tp_input(tape, TP_F64, TP_SHAPE(4));
     tp_tape_rewind(mark);
 
-    ASSERT_ERROR(
-        tp_mse(column, row, NULL), TP_BAD_SHAPE,
-        "mse: the target is f64[4] and the prediction f64[4,1]: their difference would be f64[4,4]; reshape "
-        "one of them, or set .broadcast if that is meant");
+    ASSERT_ERROR(tp_mse(column, row, NULL), TP_BAD_SHAPE,
+                 "mse: the target is f64[4] and the prediction f64[4,1]: the loss would be f64[4,4]; reshape "
+                 "one of them, or set .broadcast if that is meant");
     ASSERT_ERROR(tp_huber(row, column, NULL), TP_BAD_SHAPE,
                  "huber: the target is f64[4,1] and the prediction f64[4]:");
     ASSERT_ERROR(tp_mse(tp_sum(row), row, NULL), TP_BAD_SHAPE,
@@ -432,7 +431,7 @@ static void errors(void **state)
     ASSERT_ERROR(tp_mse(row, row, &(tp_loss_options){.weight = foreign}), TP_BAD_HANDLE,
                  "mse: the weight belongs to another tape");
     ASSERT_ERROR(tp_mse(row, row, &(tp_loss_options){.reduction = (tp_reduction)7}), TP_BAD_ARGUMENT,
-                 "mse: the reduction must be TP_MEAN, TP_SUM or TP_NONE, not 7");
+                 "mse: the reduction must be one of tp_reduction's, not 7");
     ASSERT_ERROR(tp_huber(row, row, &(tp_huber_options){.delta = -1}), TP_BAD_ARGUMENT,
                  "huber: delta must be positive, not -1");
     ASSERT_ERROR(tp_huber(row, row, &(tp_huber_options){.delta = NAN}), TP_BAD_ARGUMENT,
