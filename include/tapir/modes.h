@@ -98,7 +98,8 @@ TP_API tp_status tp_hessian_matrix(tp_tensor loss, const tp_tensor *wrt, int n, 
  * keeps one tensor per round, and while going back the inside of one round.  With about sqrt(L) rounds for L layers memory
  * grows with sqrt(L) (Griewank, Optimization Methods and Software 1, 1992); checkpoints may be nested.
  *
- *  - Gradients do not change by a bit, as far as the ops in between compute the same twice.
+ *  - Gradients do not change by a bit, as far as the ops in between compute the same twice.  (Except that no op simplifies
+ *    past a checkpoint: if y is a view, and a view of it would have read what y is a view of, sums may change order.)
  *  - Everything that y needs and that depends on the boundary is recomputed; what does not (a function of the weights
  *    alone), is kept.  Leaves need not be named, unless everything is to be recomputed from them.
  *  - Random numbers drawn between are drawn again, the same ones.  Other impure ops run once, and their results are kept.

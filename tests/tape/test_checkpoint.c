@@ -351,7 +351,10 @@ static void check_builder(builder build, int n, const tp_shape *shape)
         loss[with] = tp_mean(tp_square(tp_add(y, tp_scalar(tape, 0.25))));
         assert_int_equal(tp_gradient(loss[with], x, n, g[with]), TP_OK);
         assert_int_equal(tp_hessian_vector(loss[with], x, direction, n, hvp[with]), TP_OK);
+        const int64_t before = tp_tape_count(tape);
         assert_int_equal(tp_jvp(y, x, direction, n, &tangent[with]), TP_OK);
+        for (int32_t id = (int32_t)before; id < tp_tape_count(tape); id++) /* it recomputes nothing */
+            assert_string_not_equal(tp__node_at(tape, id)->op->name, "wait");
     }
     assert_int_not_equal(loss[0].id, loss[1].id);
     compute(tangent[0], a);
