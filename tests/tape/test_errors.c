@@ -370,7 +370,7 @@ static void test_fail_is_never_ok(void **state)
     tp_tape_destroy(tape);
 }
 
-enum { MOST_TESTS = 400 };
+enum { MOST_TESTS = 2000 };
 
 int main(void)
 {
