@@ -52,6 +52,7 @@ int main(int argc, char **argv)
     bench_products(&s);
     bench_indexing(&s);
     bench_mlp(&s);
+    bench_modes(&s);
     bench_optim(&s);
     bench_record(&s);
     bench_gmm(&s);

@@ -53,7 +53,7 @@ typedef enum tp_jacobian_mode {
 
 typedef struct tp_jacobian_options {
     tp_jacobian_mode mode;
-    int64_t most_sweeps; /* more are an error; 0: 1024 */
+    int64_t most_sweeps; /* more are an error; 0: 4096 */
 } tp_jacobian_options;
 
 /* *out = d y / d wrt, of shape y.shape followed by wrt.shape (rank 8 at most) and wrt's dtype:

@@ -4,7 +4,7 @@
 #include <tapir/modes.h>
 #include <tapir/ops.h>
 
-enum { MOST_SWEEPS = 1024 }; /* unless the caller says otherwise */
+enum { MOST_SWEEPS = 4096 }; /* unless the caller says otherwise */
 
 /* ---- Arguments ------------------------------------------------------------------------------------- */
 
