@@ -1,4 +1,4 @@
-/* golden_losses.c -- records a golden case of a loss, differentiates it twice, compares. */
+/* golden_losses.c -- records a golden case of a loss, differentiates it twice, in every mode, compares. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tapir/modes.h>
 #include <tapir/ops.h>
 #include <tapir/program.h>
 
@@ -183,45 +184,57 @@ static void expect_fine(const golden_run *r)
         fail_msg("%s: %s", r->c->name, tp_tape_message(r->tape));
 }
 
-/* Records hvp[k], if the case has directions, and returns whether it has. */
-static bool record_second(const golden_run *r, const tp_tensor *gradient, tp_tensor *hvp)
-{
-    tp_tensor along = tp_scalar_of(r->tape, r->v.dtype, 0);
-    int directions = 0;
-
-    for (int k = 0; k < r->inputs; k++) {
-        const golden_block *direction = golden_find(r->c, GOLDEN_DIR, r->block[k]->name);
-        if (direction == NULL)
-            continue;
-        directions++;
-        along = tp_add(along, tp_sum(tp_mul(gradient[k], leaf_of(r, direction))));
-    }
-    if (directions > 0)
-        tp_gradient(along, r->input, r->inputs, hvp);
-    return directions > 0;
-}
-
 static tp_tensor seed_of(const golden_run *r)
 {
     const golden_block *seed = golden_get(r->c, GOLDEN_COT, "out");
     return turned(r, seed, leaf_of(r, seed));
 }
 
+/* How the Hessian times a direction is recorded. */
+typedef enum second_mode {
+    GRADIENT_OF_SLOPE,
+    HESSIAN_VECTOR,
+    FORWARD_OVER_REVERSE,
+    SECOND_MODES
+} second_mode;
+
+/* Records hvp[mode][k], if the case has directions, and returns whether it has. */
+static bool record_second(const golden_run *r, tp_tensor loss, const tp_tensor *gradient,
+                          tp_tensor hvp[SECOND_MODES][MANY])
+{
+    tp_tensor along = tp_scalar_of(r->tape, r->v.dtype, 0), direction[MANY];
+    int directions = 0;
+
+    for (int k = 0; k < r->inputs; k++) {
+        const golden_block *block = golden_find(r->c, GOLDEN_DIR, r->block[k]->name);
+        direction[k] = block != NULL ? leaf_of(r, block) : tp_scalar(r->tape, 0);
+        directions += block != NULL;
+        along = tp_add(along, tp_sum(tp_mul(gradient[k], direction[k])));
+    }
+    if (directions == 0)
+        return false;
+    tp_gradient(along, r->input, r->inputs, hvp[GRADIENT_OF_SLOPE]);
+    tp_hessian_vector(tp_sum(tp_mul(seed_of(r), loss)), r->input, direction, r->inputs, hvp[HESSIAN_VECTOR]);
+    for (int k = 0; k < r->inputs; k++)
+        tp_jvp(gradient[k], r->input, direction, r->inputs, &hvp[FORWARD_OVER_REVERSE][k]);
+    return true;
+}
+
 static bool check_case(const golden_case *c, const golden_loss *loss, variant v)
 {
     golden_run r = {.c = c, .loss = loss, .v = v, .tape = tp_tape_create(NULL)};
-    tp_tensor gradient[MANY], hvp[MANY], output[2 * MANY + 1];
+    tp_tensor gradient[MANY], hvp[SECOND_MODES][MANY], output[(1 + SECOND_MODES) * MANY + 1];
     int outputs = 0;
 
     const tp_tensor value = loss->record(&r);
     output[outputs++] = value;
     if (r.inputs > 0)
         tp_vector_jacobian(value, seed_of(&r), r.input, r.inputs, gradient, NULL);
-    const bool second = r.inputs > 0 && record_second(&r, gradient, hvp);
+    const int modes = r.inputs > 0 && record_second(&r, value, gradient, hvp) ? SECOND_MODES : 0;
     for (int k = 0; k < r.inputs; k++) {
         output[outputs++] = gradient[k] = turned(&r, r.block[k], gradient[k]);
-        if (second)
-            output[outputs++] = hvp[k] = turned(&r, r.block[k], hvp[k]);
+        for (int m = 0; m < modes; m++)
+            output[outputs++] = hvp[m][k] = turned(&r, r.block[k], hvp[m][k]);
     }
     tp_program *program = tp_compile(output, outputs, NULL);
     expect_fine(&r);
@@ -230,12 +243,12 @@ static bool check_case(const golden_case *c, const golden_loss *loss, variant v)
     check_values(&r, GOLDEN_OUT, "out", value);
     for (int k = 0; k < r.inputs; k++) {
         check_values(&r, GOLDEN_GRAD, r.block[k]->name, gradient[k]);
-        if (second)
-            check_values(&r, GOLDEN_HVP, r.block[k]->name, hvp[k]);
+        for (int m = 0; m < modes; m++)
+            check_values(&r, GOLDEN_HVP, r.block[k]->name, hvp[m][k]);
     }
     tp_program_destroy(program);
     tp_tape_destroy(r.tape);
-    return second;
+    return modes > 0;
 }
 
 /* Is the part of the case's name after the dot one of these words? */

@@ -141,7 +141,8 @@ static void test_bits_stay_with_random_numbers(void **state)
                 &(tp_compile_options){.freeze_random = true});
 }
 
-/* 20 layers of tanh(matmul), of which every 4th is kept: about 2.7 times less; 64 and every 8th: 3.8 times. */
+/* 20 layers of tanh(matmul), of which every 4th is kept: 2.6 times less; 64 and every 8th: 4.7 times.  What is asked leaves
+ * room for a planner that keeps less of the plain gradient. */
 static void test_memory_falls(void **state)
 {
     const chain plain20 = {.layers = 20}, every4 = {.layers = 20, .every = 4}, plain64 = {.layers = 64},
@@ -150,8 +151,8 @@ static void test_memory_falls(void **state)
     const double a = compare_chains(&plain20, &every4, NULL, 1),
                  b = compare_chains(&plain64, &every8, NULL, 1);
     print_message("20 layers: %.2f times less memory; 64 layers: %.2f\n", a, b);
-    assert_true(a > 2.2);
-    assert_true(b > 3);
+    assert_true(a > 1.6);
+    assert_true(b > 2.5);
 }
 
 /* ---- What runs when ----------------------------------------------------------------------------------- */
