@@ -76,6 +76,13 @@ static inline double tp__from_bits_f64(uint64_t bits)
     return x;
 }
 
+/* |x| with the sign of `sign`; a NaN too. */
+static inline double tp__copy_sign_f64(double x, double sign)
+{
+    const uint64_t bit = 0x8000000000000000u;
+    return tp__from_bits_f64((tp__bits_f64(x) & ~bit) | (tp__bits_f64(sign) & bit));
+}
+
 /* ---- Exponentials, f32 -------------------------------------------------------------------------------
  *
  * x = k ln2 + r with |r| <= ln2 / 2, so e^x = 2^k e^r.  Adding 1.5 * 2^23 to x / ln2 leaves no room for a

@@ -7,7 +7,7 @@
  *     tp_erfc_f32              tp_erfc_f64              1 - erf x                       6
  *     tp_exp_minus_square_f32  tp_exp_minus_square_f64  e^(-x^2)                        1
  *     tp_normal_pdf_f32        tp_normal_pdf_f64        e^(-x^2 / 2) / sqrt(2 pi)       2.5
- *     tp_normal_cdf_f32        tp_normal_cdf_f64        its integral from -infinity     6
+ *     tp_normal_cdf_f32        tp_normal_cdf_f64        its integral from -infinity     7
  *
  * also far out, down to the smallest denormals.
  */
@@ -81,28 +81,34 @@ static inline float tp__exp_minus_f32(float high, float low)
     return (1 + (r_high + tail)) * scale_a * scale_b;
 }
 
+/* Here and below a NaN is handed on: within, it meets itself with the other sign, and which one wins is the compiler's
+ * choice. */
 static inline double tp_exp_minus_square_f64(double x)
 {
     const tp__square_f64 s = tp__square_of_f64(fabs(x), 28);
-    return tp__exp_minus_f64(s.high, s.low);
+    const double y = tp__exp_minus_f64(s.high, s.low);
+    return x != x ? x : y;
 }
 
 static inline float tp_exp_minus_square_f32(float x)
 {
     const tp__square_f32 s = tp__square_of_f32(fabsf(x), 11);
-    return tp__exp_minus_f32(s.high, s.low);
+    const float y = tp__exp_minus_f32(s.high, s.low);
+    return x != x ? x : y;
 }
 
 static inline double tp_normal_pdf_f64(double x)
 {
     const tp__square_f64 s = tp__square_of_f64(fabs(x), 40);
-    return 0x1.9884533d43651p-2 * tp__exp_minus_f64(0.5 * s.high, 0.5 * s.low);
+    const double y = 0x1.9884533d43651p-2 * tp__exp_minus_f64(0.5 * s.high, 0.5 * s.low);
+    return x != x ? x : y;
 }
 
 static inline float tp_normal_pdf_f32(float x)
 {
     const tp__square_f32 s = tp__square_of_f32(fabsf(x), 15);
-    return 0x1.988454p-2f * tp__exp_minus_f32(0.5f * s.high, 0.5f * s.low);
+    const float y = 0x1.988454p-2f * tp__exp_minus_f32(0.5f * s.high, 0.5f * s.low);
+    return x != x ? x : y;
 }
 
 /* ---- e^(x^2) erfc(x) for x >= 0 ------------------------------------------------------------------------
@@ -175,7 +181,8 @@ static inline double tp_erf_f64(double x)
     const double a = fabs(x) > 28 ? 28 : fabs(x);
     const tp__square_f64 s = tp__square_of_f64(a, 28);
     const double far = 1 - tp__scaled_erfc_f64(a) * tp__exp_minus_f64(s.high, s.low);
-    return a < 0.75 ? tp__erf_near_f64(x) : x < 0 ? -far : far;
+    const double y = a < 0.75 ? tp__erf_near_f64(x) : x < 0 ? -far : far;
+    return x != x ? x : y;
 }
 
 static inline float tp_erf_f32(float x)
@@ -183,7 +190,8 @@ static inline float tp_erf_f32(float x)
     const float a = fabsf(x) > 10.1f ? 10.1f : fabsf(x);
     const tp__square_f32 s = tp__square_of_f32(a, 11);
     const float far = 1 - tp__scaled_erfc_f32(a) * tp__exp_minus_f32(s.high, s.low);
-    return a < 0.75f ? tp__erf_near_f32(x) : x < 0 ? -far : far;
+    const float y = a < 0.75f ? tp__erf_near_f32(x) : x < 0 ? -far : far;
+    return x != x ? x : y;
 }
 
 static inline double tp_erfc_f64(double x)
@@ -191,7 +199,8 @@ static inline double tp_erfc_f64(double x)
     const double a = fabs(x) > 28 ? 28 : fabs(x);
     const tp__square_f64 s = tp__square_of_f64(a, 28);
     const double far = tp__scaled_erfc_f64(a) * tp__exp_minus_f64(s.high, s.low);
-    return a < 0.75 ? 1 - tp__erf_near_f64(x) : x < 0 ? 2 - far : far;
+    const double y = a < 0.75 ? 1 - tp__erf_near_f64(x) : x < 0 ? 2 - far : far;
+    return x != x ? x : y;
 }
 
 static inline float tp_erfc_f32(float x)
@@ -199,7 +208,8 @@ static inline float tp_erfc_f32(float x)
     const float a = fabsf(x) > 10.1f ? 10.1f : fabsf(x);
     const tp__square_f32 s = tp__square_of_f32(a, 11);
     const float far = tp__scaled_erfc_f32(a) * tp__exp_minus_f32(s.high, s.low);
-    return a < 0.75f ? 1 - tp__erf_near_f32(x) : x < 0 ? 2 - far : far;
+    const float y = a < 0.75f ? 1 - tp__erf_near_f32(x) : x < 0 ? 2 - far : far;
+    return x != x ? x : y;
 }
 
 /* ---- The normal distribution ---------------------------------------------------------------------------
@@ -213,7 +223,9 @@ static inline double tp_normal_cdf_f64(double x)
     const tp__square_f64 s = tp__square_of_f64(a, 39);
     const double slow = 0.5 * tp__scaled_erfc_f64(a * 0x1.6a09e667f3bcdp-1);
     const double far = slow * tp__exp_minus_f64(0.5 * s.high, 0.5 * s.low);
-    return a < 1 ? 0.5 + 0.5 * tp__erf_near_f64(x * 0x1.6a09e667f3bcdp-1) : x < 0 ? far : 1 - far;
+    const double near = 0.5 + 0.5 * tp__erf_near_f64(x * 0x1.6a09e667f3bcdp-1);
+    const double y = a < 1 ? near : x < 0 ? far : 1 - far;
+    return x != x ? x : y;
 }
 
 static inline float tp_normal_cdf_f32(float x)
@@ -222,7 +234,9 @@ static inline float tp_normal_cdf_f32(float x)
     const tp__square_f32 s = tp__square_of_f32(a, 15);
     const float slow = 0.5f * tp__scaled_erfc_f32(a * 0x1.6a09e6p-1f);
     const float far = slow * tp__exp_minus_f32(0.5f * s.high, 0.5f * s.low);
-    return a < 1 ? 0.5f + 0.5f * tp__erf_near_f32(x * 0x1.6a09e6p-1f) : x < 0 ? far : 1 - far;
+    const float near = 0.5f + 0.5f * tp__erf_near_f32(x * 0x1.6a09e6p-1f);
+    const float y = a < 1 ? near : x < 0 ? far : 1 - far;
+    return x != x ? x : y;
 }
 
 /* ---- The same by the type of the argument (C only) ---------------------------------------------------- */

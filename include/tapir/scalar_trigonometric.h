@@ -92,11 +92,18 @@ static inline double tp__sign_by_quadrant(double x, uint64_t quadrant)
     return tp__from_bits_f64(tp__bits_f64(x) ^ ((quadrant & 2) << 62));
 }
 
+/* By bit 0 of the quadrant: a mask, for baseline x86 cannot compare vectors of 64-bit integers. */
+static inline double tp__by_quadrant(uint64_t quadrant, double if_odd, double if_even)
+{
+    const uint64_t odd = 0 - (quadrant & 1);
+    return tp__from_bits_f64((tp__bits_f64(if_odd) & odd) | (tp__bits_f64(if_even) & ~odd));
+}
+
 static inline double tp__sin_near_f64(double x)
 {
     const tp__angle a = tp__angle_of(x);
     const double s = tp__sin_kernel(a.r, a.tail), c = tp__cos_kernel(a.r, a.tail);
-    const double y = tp__sign_by_quadrant(a.quadrant & 1 ? c : s, a.quadrant);
+    const double y = tp__sign_by_quadrant(tp__by_quadrant(a.quadrant, c, s), a.quadrant);
     return fabs(x) < 0x1p-27 ? x : y; /* -0 */
 }
 
@@ -104,14 +111,14 @@ static inline double tp__cos_near_f64(double x)
 {
     const tp__angle a = tp__angle_of(x);
     const double s = tp__sin_kernel(a.r, a.tail), c = tp__cos_kernel(a.r, a.tail);
-    return tp__sign_by_quadrant(a.quadrant & 1 ? s : c, a.quadrant + 1);
+    return tp__sign_by_quadrant(tp__by_quadrant(a.quadrant, s, c), a.quadrant + 1);
 }
 
 static inline double tp__tan_near_f64(double x)
 {
     const tp__angle a = tp__angle_of(x);
     const double s = tp__sin_kernel(a.r, a.tail), c = tp__cos_kernel(a.r, a.tail);
-    const double y = (a.quadrant & 1 ? -c : s) / (a.quadrant & 1 ? s : c);
+    const double y = tp__by_quadrant(a.quadrant, -c, s) / tp__by_quadrant(a.quadrant, s, c);
     return fabs(x) < 0x1p-27 ? x : y;
 }
 
@@ -144,14 +151,14 @@ static inline float tp__sin_near_f32(float x)
 {
     const tp__angle a = tp__angle_of_f32(x);
     const double s = tp__sin_kernel_f32(a.r), c = tp__cos_kernel_f32(a.r);
-    return (float)tp__sign_by_quadrant(a.quadrant & 1 ? c : s, a.quadrant);
+    return (float)tp__sign_by_quadrant(tp__by_quadrant(a.quadrant, c, s), a.quadrant);
 }
 
 static inline float tp__cos_near_f32(float x)
 {
     const tp__angle a = tp__angle_of_f32(x);
     const double s = tp__sin_kernel_f32(a.r), c = tp__cos_kernel_f32(a.r);
-    return (float)tp__sign_by_quadrant(a.quadrant & 1 ? s : c, a.quadrant + 1);
+    return (float)tp__sign_by_quadrant(tp__by_quadrant(a.quadrant, s, c), a.quadrant + 1);
 }
 
 static inline float tp__tan_near_f32(float x)
@@ -211,12 +218,6 @@ static inline double tp__atan_ratio(double small, double large)
     return upper ? TP__PI_4TH_HIGH + (t + (curve + TP__PI_4TH_LOW)) : t + curve;
 }
 
-static inline double tp__copy_sign_f64(double x, double sign)
-{
-    const uint64_t bit = 0x8000000000000000u;
-    return tp__from_bits_f64((tp__bits_f64(x) & ~bit) | (tp__bits_f64(sign) & bit));
-}
-
 static inline double tp_atan_f64(double x)
 {
     const double a = fabs(x);
@@ -235,7 +236,7 @@ static inline double tp_atan2_f64(double a, double b)
 
     double y = smaller == 0 || larger > DBL_MAX ? (smaller > DBL_MAX ? TP__PI_4TH_HIGH : 0) : ratio;
     y = high > wide ? TP__PI_HALF_HIGH - (y - TP__PI_HALF_LOW) : y;
-    y = tp__bits_f64(b) >> 63 ? TP__PI_HIGH - (y - TP__PI_LOW) : y;
+    y = tp__copy_sign_f64(1, b) < 0 ? TP__PI_HIGH - (y - TP__PI_LOW) : y;
     y = tp__copy_sign_f64(y, a);
     return a != a ? a : b != b ? b : y;
 }
@@ -299,7 +300,8 @@ static inline double tp_hypot_f64(double a, double b)
     const double back = larger > 0x1p500 ? 0x1p600 : larger < 0x1p-500 ? 0x1p-600 : 1;
     const double p = high * scale, q = wide * scale;
     const double y = sqrt(p * p + q * q) * back;
-    return high > DBL_MAX || wide > DBL_MAX ? (double)INFINITY : y; /* also beside a NaN, as in C */
+    const double number = a != a ? a : b != b ? b : y;
+    return high > DBL_MAX || wide > DBL_MAX ? (double)INFINITY : number; /* also beside a NaN, as in C */
 }
 
 /* ---- In float, by way of double ----------------------------------------------------------------------- */
@@ -328,7 +330,8 @@ static inline float tp_acos_f32(float x)
 static inline float tp_hypot_f32(float a, float b)
 {
     const float y = (float)sqrt((double)a * (double)a + (double)b * (double)b);
-    return fabsf(a) > FLT_MAX || fabsf(b) > FLT_MAX ? INFINITY : y;
+    const float number = a != a ? a : b != b ? b : y;
+    return fabsf(a) > FLT_MAX || fabsf(b) > FLT_MAX ? INFINITY : number;
 }
 
 /* ---- The same by the type of the argument (C only) ---------------------------------------------------- */

@@ -124,8 +124,7 @@ TP_MAP1(mish_gate, TP_TANH_SOFTPLUS(x))
 /* The chain rule through tanh and softplus. */
 static void mish_gate_vjp(const tp_vjp *d)
 {
-    const tp_tensor outer = tp_sub(number(d->y, 1), tp_square(d->y));
-    d->dx[0] = tp_mul(d->g, tp_mul(outer, tp_sigmoid(d->x[0])));
+    d->dx[0] = tp_mul(d->g, tp_mul(tp__one_minus_square(d->y), tp_sigmoid(d->x[0])));
 }
 
 static const tp_op mish_gate = {

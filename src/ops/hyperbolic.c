@@ -1,4 +1,4 @@
-/* hyperbolic.c -- sinh cosh tanh asinh acosh atanh.  Kernels are in tapir/scalar_exponential.h; that of tanh is in
+/* hyperbolic.c -- sinh cosh tanh asinh acosh atanh, and 1 - x^2 for their derivatives.  Kernels are in tapir/scalar_exponential.h; that of tanh is in
  * tapir/scalar.h. */
 #include <tapir/op.h>
 #include <tapir/ops.h>
@@ -6,10 +6,33 @@
 #include <tapir/scalar_exponential.h>
 
 #include "lists.h"
+#include "operands.h"
 
 static tp_tensor number(const tp_vjp *d, double value)
 {
     return tp_scalar(d->y.tape, value);
+}
+
+/* ---- 1 - x^2 --------------------------------------------------------------------------------------- */
+
+TP_MAP1(one_minus_square, (1 - x) * (1 + x))
+
+static void one_minus_square_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(tp_scale(d->g, -2), d->x[0]);
+}
+
+static const tp_op one_minus_square = {
+    .name = "one_minus_square",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = one_minus_square_vjp,
+    TP_MAP_KERNELS(one_minus_square),
+};
+
+tp_tensor tp__one_minus_square(tp_tensor x)
+{
+    return tp_record(&one_minus_square, &x, 1, NULL);
 }
 
 /* ---- sinh, cosh, tanh ------------------------------------------------------------------------------ */
@@ -58,7 +81,7 @@ TP_MAP1(tanh, TP_TANH(x))
 
 static void tanh_vjp(const tp_vjp *d)
 {
-    d->dx[0] = tp_mul(d->g, tp_sub(number(d, 1), tp_square(d->y)));
+    d->dx[0] = tp_mul(d->g, tp__one_minus_square(d->y));
 }
 
 static const tp_op hyperbolic_tangent = {
@@ -124,11 +147,9 @@ tp_tensor tp_acosh(tp_tensor x)
 
 TP_MAP1(atanh, TP_ATANH(x))
 
-/* 1 - x^2 in two factors, accurate near 1 and -1. */
 static void atanh_vjp(const tp_vjp *d)
 {
-    const tp_tensor one = number(d, 1);
-    d->dx[0] = tp_div(d->g, tp_mul(tp_sub(one, d->x[0]), tp_add(d->x[0], one)));
+    d->dx[0] = tp_div(d->g, tp__one_minus_square(d->x[0]));
 }
 
 static const tp_op area_tangent = {

@@ -1,4 +1,4 @@
-/* operands.h -- what compositions of elementwise ops ask of their operands. */
+/* operands.h -- what compositions of elementwise ops ask of their operands, and an op that derivatives share. */
 #ifndef TAPIR_SRC_OPS_OPERANDS_H
 #define TAPIR_SRC_OPS_OPERANDS_H
 
@@ -13,5 +13,8 @@ bool tp__is_finite_parameter(tp_tensor x, const char *op_name, const char *param
 
 /* What a failed constructor returns. */
 tp_tensor tp__invalid_like(tp_tensor x);
+
+/* 1 - x^2 = (1 - x) (1 + x), which near 1 has the digits of the right side, and the derivative -2 x of the left. */
+tp_tensor tp__one_minus_square(tp_tensor x);
 
 #endif

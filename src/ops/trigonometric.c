@@ -4,6 +4,7 @@
 #include <tapir/scalar_trigonometric.h>
 
 #include "lists.h"
+#include "operands.h"
 
 static tp_tensor number(const tp_vjp *d, double value)
 {
@@ -140,10 +141,9 @@ tp_tensor tp_tan(tp_tensor x)
 
 /* ---- asin, acos, atan ------------------------------------------------------------------------------ */
 
-/* sqrt(1 - x^2), of which 1 - x^2 would lose the digits near 1 and -1. */
 static tp_tensor other_leg(const tp_vjp *d)
 {
-    return tp_sqrt(tp_mul(tp_sub(number(d, 1), d->x[0]), tp_add(d->x[0], number(d, 1))));
+    return tp_sqrt(tp__one_minus_square(d->x[0]));
 }
 
 TP_MAP1(asin, TP_ASIN(x))

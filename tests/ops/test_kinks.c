@@ -54,6 +54,56 @@ static tp_tensor to_integer(tp_tensor x)
     return tp_cast(tp_cast(x, TP_I32), tp_dtype_of(x));
 }
 
+static tp_tensor leaky_tenth(tp_tensor x)
+{
+    return tp_leaky_relu(x, 0.125);
+}
+
+static tp_tensor elu_half(tp_tensor x)
+{
+    return tp_elu(x, 0.5);
+}
+
+static tp_tensor from_nan(tp_tensor x)
+{
+    return tp_nan_to_num(x, NULL);
+}
+
+static tp_tensor hypot_with_zero(tp_tensor x)
+{
+    return tp_hypot(x, tp_scalar(x.tape, 0));
+}
+
+static tp_tensor angle_from_zero(tp_tensor x)
+{
+    return tp_atan2(x, tp_scalar(x.tape, 0.25));
+}
+
+static tp_tensor to_the_quarter(tp_tensor x)
+{
+    return tp_pow(x, tp_scalar(x.tape, 0.25));
+}
+
+static tp_tensor to_the_fourth(tp_tensor x)
+{
+    return tp_pow(x, tp_scalar(x.tape, 4));
+}
+
+static tp_tensor to_the_0(tp_tensor x)
+{
+    return tp_pow(x, tp_scalar(x.tape, 0));
+}
+
+static tp_tensor xlogy_by_itself(tp_tensor x)
+{
+    return tp_xlogy(x, x);
+}
+
+static tp_tensor is_positive_and_odd(tp_tensor x)
+{
+    return tp_logical_and(tp_greater(x, tp_scalar(x.tape, 0)), x);
+}
+
 enum { POINTS = 5 };
 
 typedef struct kink {
@@ -83,6 +133,46 @@ static const kink elementwise[] = {
     {"tanh", tp_tanh, {-INFINITY, 0, 800, -800, NAN}, {0, 1, 0, 0, NAN}},
     {"sigmoid", tp_sigmoid, {-INFINITY, 0, 800, -800, NAN}, {0, 0.25, 0, 0, NAN}},
     {"softplus", tp_softplus, {-INFINITY, 0, 800, -800, NAN}, {0, 0.5, 1, 0, NAN}},
+    {"leaky_relu", leaky_tenth, {0, -0.0, -2, 3, 0x1p-149}, {0.125, 0.125, 0.125, 1, 1}},
+    {"leaky_relu", leaky_tenth, {INFINITY, -INFINITY, NAN, -1, 1}, {1, 0.125, 0.125, 0.125, 1}},
+    {"elu", elu_half, {0, -0.0, 800, 3, -INFINITY}, {0.5, 0.5, 1, 1, 0}},
+    {"log_sigmoid", tp_log_sigmoid, {-INFINITY, 0, 800, -800, INFINITY}, {1, 0.5, 0, 1, 0}},
+    {"silu", tp_silu, {0, 800, -800, NAN, -0.0}, {0.5, 1, 0, NAN, 0.5}},
+    {"gelu", tp_gelu, {0, 800, -800, NAN, -0.0}, {0.5, 1, 0, NAN, 0.5}},
+    {"gelu_tanh", tp_gelu_tanh, {0, 800, -800, NAN, -0.0}, {0.5, 1, 0, NAN, 0.5}},
+    {"gelu_tanh", tp_gelu_tanh, {1e20, -1e20, 1e30, -1e30, 1e9}, {1, 0, 1, 0, 1}},
+    {"mish", tp_mish, {800, -800, NAN, 100, -1e5}, {1, 0, NAN, 1, 0}},
+    {"floor", tp_floor, {0, 1, -1, 0.5, NAN}, {0, 0, 0, 0, 0}},
+    {"ceil", tp_ceil, {0, 1, -1, 0.5, INFINITY}, {0, 0, 0, 0, 0}},
+    {"round", tp_round, {0.5, 1.5, -0.5, 2, NAN}, {0, 0, 0, 0, 0}},
+    {"trunc", tp_trunc, {0, 1, -1, 0.5, NAN}, {0, 0, 0, 0, 0}},
+    {"isnan", tp_isnan, {0, 1, NAN, INFINITY, -2}, {0, 0, 0, 0, 0}},
+    {"isfinite", tp_isfinite, {0, 1, NAN, INFINITY, -INFINITY}, {0, 0, 0, 0, 0}},
+    {"isinf", tp_isinf, {0, 1, NAN, INFINITY, -INFINITY}, {0, 0, 0, 0, 0}},
+    {"logical_not", tp_logical_not, {0, 1, NAN, INFINITY, -2}, {0, 0, 0, 0, 0}},
+    {"logical_and", is_positive_and_odd, {0, 1, NAN, INFINITY, -2}, {0, 0, 0, 0, 0}},
+    {"nan_to_num", from_nan, {0, 1, NAN, INFINITY, -INFINITY}, {1, 1, 0, 0, 0}},
+    {"rsqrt", tp_rsqrt, {0, 4, -1, 0.25, INFINITY}, {-INFINITY, -0.0625, NAN, -4, 0}},
+    {"reciprocal", tp_reciprocal, {0, -0.0, INFINITY, -2, 0.5}, {-INFINITY, -INFINITY, 0, -0.25, -4}},
+    {"exp2", tp_exp2, {-INFINITY, 2000, -2000, NAN, 1e9}, {0, INFINITY, 0, NAN, INFINITY}},
+    {"asin", tp_asin, {1, -1, 0, 1.5, NAN}, {INFINITY, INFINITY, 1, NAN, NAN}},
+    {"acos", tp_acos, {1, -1, 0, -1.5, NAN}, {-INFINITY, -INFINITY, -1, NAN, NAN}},
+    {"atan", tp_atan, {INFINITY, -INFINITY, 0, 1, NAN}, {0, 0, 1, 0.5, NAN}},
+    {"acosh", tp_acosh, {1, 0, -2, INFINITY, NAN}, {INFINITY, NAN, NAN, 0, NAN}},
+    {"asinh", tp_asinh, {INFINITY, -INFINITY, 0, -0.0, NAN}, {0, 0, 1, 1, NAN}},
+    {"atanh", tp_atanh, {1, -1, 0, -0.0, NAN}, {INFINITY, INFINITY, 1, 1, NAN}},
+    {"tan", tp_tan, {0, -0.0, INFINITY, NAN, 0}, {1, 1, NAN, NAN, 1}},
+    {"erf", tp_erf, {INFINITY, -INFINITY, 40, -40, NAN}, {0, 0, 0, 0, NAN}},
+    {"normal_cdf", tp_normal_cdf, {INFINITY, -INFINITY, 60, -60, NAN}, {0, 0, 0, 0, NAN}},
+    {"normal_pdf", tp_normal_pdf, {INFINITY, -INFINITY, 60, -60, 0}, {0, 0, 0, 0, 0}},
+    {"lgamma", tp_lgamma, {0, -0.0, -1, INFINITY, NAN}, {-INFINITY, INFINITY, NAN, INFINITY, NAN}},
+    {"digamma", tp_digamma, {0, -0.0, -1, INFINITY, NAN}, {INFINITY, INFINITY, INFINITY, 0, NAN}},
+    {"hypot", hypot_with_zero, {0, -0.0, 3, -2, 0x1p-149}, {0, 0, 1, -1, 1}},
+    {"atan2", angle_from_zero, {0, -0.0, INFINITY, -INFINITY, 0}, {4, 4, 0, 0, 4}},
+    {"pow of 1/4", to_the_quarter, {0, 1, 16, -1, INFINITY}, {INFINITY, 0.25, 0.03125, NAN, 0}},
+    {"pow of 4", to_the_fourth, {0, -0.0, 1, -2, INFINITY}, {0, 0, 4, -32, INFINITY}},
+    {"pow of 0", to_the_0, {0, -0.0, 1, -2, INFINITY}, {0, 0, 0, 0, 0}},
+    {"xlogy", xlogy_by_itself, {0, 1, -0.0, -2, NAN}, {0, 1, 0, NAN, NAN}},
 };
 
 static void check_slopes(const kink *k, tp_dtype dtype)

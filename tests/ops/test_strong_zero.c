@@ -71,6 +71,26 @@ static tp_tensor guarded_overflow(tp_tensor x)
     return tp_where(positive(x), tp_exp(tp_div(tp_scalar(x.tape, -1), x)), zero_of(x));
 }
 
+static tp_tensor guarded_acos(tp_tensor x)
+{
+    return tp_where(positive(x), tp_acos(tp_sub(tp_scalar(x.tape, 1), tp_scale(x, 0.25))), zero_of(x));
+}
+
+static tp_tensor guarded_by_reciprocal(tp_tensor x)
+{
+    return tp_where(positive(x), tp_sin(tp_reciprocal(x)), zero_of(x));
+}
+
+static tp_tensor guarded_digamma(tp_tensor x)
+{
+    return tp_where(positive(x), tp_digamma(x), zero_of(x));
+}
+
+static tp_tensor guarded_logaddexp(tp_tensor x)
+{
+    return tp_where(positive(x), tp_logaddexp(tp_log(x), tp_reciprocal(x)), zero_of(x));
+}
+
 /* Two guards, one in the other. */
 static tp_tensor nested(tp_tensor x)
 {
@@ -82,6 +102,48 @@ static tp_tensor nested(tp_tensor x)
 static tp_tensor guarded_by_product(tp_tensor x)
 {
     return tp_mul(positive(x), tp_where(positive(x), tp_log(x), zero_of(x)));
+}
+
+/* Functions of x - 1, x + 1 or x with a pole, a branch point or a NaN at and below 0. */
+static tp_tensor guarded_rsqrt(tp_tensor x)
+{
+    return tp_where(positive(x), tp_rsqrt(x), zero_of(x));
+}
+
+static tp_tensor guarded_acosh(tp_tensor x)
+{
+    return tp_where(positive(x), tp_acosh(tp_add(x, tp_scalar(x.tape, 1))), zero_of(x));
+}
+
+static tp_tensor guarded_atanh(tp_tensor x)
+{
+    const tp_tensor inside = tp_sub(tp_scalar(x.tape, 1), tp_scale(x, 0.5)); /* 1 at 0, 1.5 at -1 */
+    return tp_where(positive(x), tp_atanh(tp_minimum(inside, tp_scalar(x.tape, 2))), zero_of(x));
+}
+
+static tp_tensor guarded_asin(tp_tensor x)
+{
+    return tp_where(positive(x), tp_asin(tp_sub(tp_scalar(x.tape, 1), tp_scale(x, 0.5))), zero_of(x));
+}
+
+static tp_tensor guarded_lgamma(tp_tensor x)
+{
+    return tp_where(positive(x), tp_lgamma(x), zero_of(x));
+}
+
+static tp_tensor guarded_power(tp_tensor x)
+{
+    return tp_where(positive(x), tp_pow(x, tp_scalar(x.tape, -1.5)), zero_of(x));
+}
+
+static tp_tensor guarded_self_power(tp_tensor x)
+{
+    return tp_where(positive(x), tp_pow(x, x), zero_of(x));
+}
+
+static tp_tensor guarded_log2(tp_tensor x)
+{
+    return tp_where(positive(x), tp_log2(x), zero_of(x));
 }
 
 typedef struct guarded {
@@ -101,6 +163,32 @@ static const guarded cases[] = {
     {"entropy", guarded_entropy, {0.30685281944005469, 1.6931471805599453}, {2, 0.5}},
     {"root of log", guarded_root_of_log, {-2, 0.5}, {4, -0.25}},
     {"product", guarded_by_product, {2, 0.5}, {-4, -0.25}},
+    {"rsqrt",
+     guarded_rsqrt,
+     {-1.414213562373095, -0.17677669529663688},
+     {4.2426406871192851, 0.13258252147247766}},
+    {"acosh",
+     guarded_acosh,
+     {0.89442719099991588, 0.35355339059327376},
+     {-1.0733126291998991, -0.13258252147247766}},
+    {"atanh", guarded_atanh, {-1.1428571428571429, -0.5}, {1.9591836734693878, 0.0}},
+    {"asin", guarded_asin, {-0.75592894601845445, -0.5}, {0.64793909658724668, 0.0}},
+    {"lgamma",
+     guarded_lgamma,
+     {-1.9635100260214235, 0.42278433509846714},
+     {4.9348022005446793, 0.64493406684822644}},
+    {"power",
+     guarded_power,
+     {-8.4852813742385703, -0.26516504294495532},
+     {42.426406871192851, 0.33145630368119415}},
+    {"self_power",
+     guarded_self_power,
+     {0.21697770945227393, 6.7725887222397812},
+     {1.4807937842741703, 13.466989500152368}},
+    {"log2",
+     guarded_log2,
+     {2.8853900817779268, 0.7213475204444817},
+     {-5.7707801635558536, -0.36067376022224085}},
 };
 
 static void check_case(const guarded *c, tp_dtype dtype)
@@ -164,6 +252,10 @@ static void test_higher_orders_stay_finite(void **state)
     check_orders("nested", nested);
     check_orders("ratio", guarded_ratio);
     check_orders("overflow", guarded_overflow);
+    check_orders("acos", guarded_acos);
+    check_orders("reciprocal", guarded_by_reciprocal);
+    check_orders("digamma", guarded_digamma);
+    check_orders("logaddexp", guarded_logaddexp);
 }
 
 /* 0 times an infinite slope, in each place where a rule multiplies. */
