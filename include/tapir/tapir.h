@@ -3,6 +3,7 @@
 #define TAPIR_TAPIR_H
 
 #include <tapir/check.h>
+#include <tapir/io.h>
 #include <tapir/losses.h>
 #include <tapir/modes.h>
 #include <tapir/ops.h>
