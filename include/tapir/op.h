@@ -95,7 +95,8 @@ typedef void (*tp_map_kernel)(int64_t n, void *y, const void *const *x, const vo
 typedef void (*tp_source_kernel)(int64_t start, int64_t n, void *y, const void *attr,
                                  const uint64_t random_key[3]);
 
-/* How a reduction folds.  Elements are taken in row-major order in tiles of TP_TILE; `tile` folds one tile of
+/* How a reduction folds.  x[0] are its elements (of a fold with a map fused into it: x[0], x[1], ... the map's operands).
+ * Elements are taken in row-major order in tiles of TP_TILE; `tile` folds one tile of
  * n <= TP_TILE contiguous elements (n = 0 gives the identity) with TP_LANES accumulators, element i into
  * accumulator i % TP_LANES, and these as a fixed tree; tiles are merged pairwise.  A partial is 8 bytes: a double
  * for f32 and f64, an int64_t for i32. */
@@ -106,13 +107,14 @@ typedef union tp_partial {
     int64_t i;
 } tp_partial;
 typedef struct tp_fold {
-    tp_partial (*tile)(int64_t n, const void *x);
+    tp_partial (*tile)(int64_t n, const void *const *x);
     tp_partial (*merge)(tp_partial a, tp_partial b);
-    void (*strip)(int64_t n, tp_partial *lane, const void *x);        /* part of a tile into its lanes */
-    void (*accumulate)(int64_t n, tp_partial *a, const void *x);      /* a[i] = a[i] folded with x[i] */
-    void (*merge_all)(int64_t n, tp_partial *a, const tp_partial *b); /* a[i] = a[i] merged with b[i] */
+    void (*strip)(int64_t n, tp_partial *lane, const void *const *x); /* part of a tile into its lanes */
+    tp_partial (*close)(const tp_partial *lane);                      /* the tree over the lanes of a tile */
+    void (*accumulate)(int64_t n, tp_partial *a, const void *const *x); /* a[i] = a[i] folded with x[0][i] */
+    void (*merge_all)(int64_t n, tp_partial *a, const tp_partial *b);   /* a[i] = a[i] merged with b[i] */
     void (*rows)(int64_t rows, int64_t n, tp_partial *p,
-                 const void *x); /* p[r] = tile(n, row r), 0 < n <= TP_TILE */
+                 const void *const *x); /* p[r] = tile(n, row r), 0 < n <= TP_TILE */
 } tp_fold;
 
 /* Strides of a view, in elements: element (i0, i1, ...) of y is x_data[offset + sum i_d * stride[d]]. */
@@ -155,13 +157,19 @@ TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 
 /* ---- The op ----------------------------------------------------------------------------------------- */
 
-/* Two maps in one instruction: this op with its operand number `operand` made by `inner`.  The kernel's operands are this
- * op's with the inner op's in the place of that one; its results are the same to the bit. */
+/* Two ops in one instruction: this map or reduction with its operand number `operand` made by the map `inner`.  The
+ * kernel's operands are this op's with the inner op's in the place of that one; its results are the same to the bit.  A
+ * reduction has `fold`, a map `map`. */
 typedef struct tp_fusion {
     const struct tp_op *inner;
     int operand;
     tp_map_kernel map[TP_DTYPE_COUNT];
+    const tp_fold *fold[TP_DTYPE_COUNT];
 } tp_fusion;
+
+/* The kernels of a TP_FUSED or TP_FUSED_FOLD in the list of an op's fusions, which ends with {.inner = NULL}. */
+#define TP_FUSED_KERNELS(NAME) .map = {NAME##_f32, NAME##_f64}
+#define TP_FUSED_FOLDS(NAME)   .fold = {&NAME##_f32_fold, &NAME##_f64_fold}
 
 /* Fields that are zero have the stated default, so that a definition names only what the op has. */
 typedef struct tp_op {
@@ -301,102 +309,155 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 
 /* TP_FOLD(sum, -0.0, a + b) defines the fold of f32 and f64, in double; TP_FOLD_I32 that of i32, in int64_t.
  * `a` is the fold so far, `b` the next element or fold; a and b may swap and regroup as tp_fold says.  Folding
- * the identity must change nothing, not even the sign of a zero.  Use with TP_FOLDS(sum). */
-#define TP_FOLD_FUNCTIONS_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION)                                    \
-    TP_INSTRUCTION_SETS                                                                                      \
-    static void NAME##_strip(int64_t n_, tp_partial *lane_, const void *x_)                                  \
+ * the identity must change nothing, not even the sign of a zero.  Use with TP_FOLDS(sum).
+ *
+ * TP_FOLD_CHOICE is for folds whose result is always one of the elements, and for which grouping changes nothing (the
+ * largest, the smallest): f32 is folded as f32.
+ *
+ * TP_FUSED_FOLD1(sum_of_square, -0.0, a + b, x * x) defines the fold of a map's results, for a tp_fusion; TP_FUSED_FOLD2
+ * that of a map of c and d, TP_FUSED_FOLD3 of c, d and e. */
+#define TP_FOLD_LOADS1_ TP_LOAD_(x, 0)
+#define TP_FOLD_LOADS2_ TP_LOAD_(c, 0) TP_LOAD_(d, 1)
+#define TP_FOLD_LOADS3_ TP_LOAD_(c, 0) TP_LOAD_(d, 1) TP_LOAD_(e, 2)
+
+/* The element at `i_`, after its map. */
+#define TP_ELEMENT_(TYPE, WIDE, LOADS, ELEMENT)                                                              \
+    typedef TYPE T;                                                                                          \
+    LOADS const T element_ = (T)(ELEMENT);                                                                   \
+    const WIDE b = (WIDE)element_;
+
+/* GROUP elements of a lane are folded among themselves before they meet the lane. */
+#define TP_FOLD_FUNCTIONS_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION, LOADS, ELEMENT, GROUP)             \
+    static inline WIDE NAME##_of(WIDE a, WIDE b)                                                             \
     {                                                                                                        \
-        const TYPE *x = (const TYPE *)x_;                                                                    \
-        WIDE lane[TP_LANES];                                                                                 \
+        return (EXPRESSION);                                                                                 \
+    }                                                                                                        \
+    static inline WIDE NAME##_at(int64_t i_, const void *const *x_)                                          \
+    {                                                                                                        \
+        TP_ELEMENT_(TYPE, WIDE, LOADS, ELEMENT)                                                              \
+        return b;                                                                                            \
+    }                                                                                                        \
+    static inline void NAME##_into(int64_t n_, WIDE *lane, const void *const *x_)                            \
+    {                                                                                                        \
         int64_t i_ = 0;                                                                                      \
-        for (int l = 0; l < TP_LANES; l++)                                                                   \
-            lane[l] = lane_[l].FIELD;                                                                        \
+        for (; GROUP == 4 && i_ + 4 * TP_LANES <= n_; i_ += 4 * TP_LANES)                                    \
+            TP_SIMD_ for (int l = 0; l < TP_LANES; l++)                                                      \
+            {                                                                                                \
+                const WIDE low = NAME##_of(NAME##_at(i_ + l, x_), NAME##_at(i_ + l + TP_LANES, x_));         \
+                const WIDE high =                                                                            \
+                    NAME##_of(NAME##_at(i_ + l + 2 * TP_LANES, x_), NAME##_at(i_ + l + 3 * TP_LANES, x_));   \
+                lane[l] = NAME##_of(lane[l], NAME##_of(low, high));                                          \
+            }                                                                                                \
         for (; i_ + TP_LANES <= n_; i_ += TP_LANES)                                                          \
             TP_SIMD_ for (int l = 0; l < TP_LANES; l++)                                                      \
             {                                                                                                \
-                const WIDE a = lane[l], b = (WIDE)x[i_ + l];                                                 \
-                lane[l] = (EXPRESSION);                                                                      \
+                lane[l] = NAME##_of(lane[l], NAME##_at(i_ + l, x_));                                         \
             }                                                                                                \
-        for (int l = 0; i_ + l < n_; l++) {                                                                  \
-            const WIDE a = lane[l], b = (WIDE)x[i_ + l];                                                     \
-            lane[l] = (EXPRESSION);                                                                          \
-        }                                                                                                    \
+        for (int l = 0; i_ + l < n_; l++)                                                                    \
+            lane[l] = NAME##_of(lane[l], NAME##_at(i_ + l, x_));                                             \
+    }                                                                                                        \
+    static inline WIDE NAME##_tree(WIDE *lane)                                                               \
+    {                                                                                                        \
+        for (int half = TP_LANES / 2; half > 0; half /= 2)                                                   \
+            for (int l = 0; l < half; l++)                                                                   \
+                lane[l] = NAME##_of(lane[l], lane[l + half]);                                                \
+        return lane[0];                                                                                      \
+    }                                                                                                        \
+    TP_INSTRUCTION_SETS                                                                                      \
+    static tp_partial NAME##_tile(int64_t n_, const void *const *x_)                                         \
+    {                                                                                                        \
+        WIDE lane[TP_LANES];                                                                                 \
+        for (int l = 0; l < TP_LANES; l++)                                                                   \
+            lane[l] = (IDENTITY);                                                                            \
+        NAME##_into(n_, lane, x_);                                                                           \
+        return (tp_partial){.FIELD = NAME##_tree(lane)};                                                     \
+    }                                                                                                        \
+    TP_INSTRUCTION_SETS                                                                                      \
+    static void NAME##_strip(int64_t n_, tp_partial *lane_, const void *const *x_)                           \
+    {                                                                                                        \
+        WIDE lane[TP_LANES];                                                                                 \
+        for (int l = 0; l < TP_LANES; l++)                                                                   \
+            lane[l] = (WIDE)lane_[l].FIELD;                                                                  \
+        NAME##_into(n_, lane, x_);                                                                           \
         for (int l = 0; l < TP_LANES; l++)                                                                   \
             lane_[l].FIELD = lane[l];                                                                        \
     }                                                                                                        \
+    static tp_partial NAME##_close(const tp_partial *lane_)                                                  \
+    {                                                                                                        \
+        WIDE lane[TP_LANES];                                                                                 \
+        for (int l = 0; l < TP_LANES; l++)                                                                   \
+            lane[l] = (WIDE)lane_[l].FIELD;                                                                  \
+        return (tp_partial){.FIELD = NAME##_tree(lane)};                                                     \
+    }                                                                                                        \
     static tp_partial NAME##_merge(tp_partial p_, tp_partial q_)                                             \
     {                                                                                                        \
-        const WIDE a = p_.FIELD, b = q_.FIELD;                                                               \
-        return (tp_partial){.FIELD = (EXPRESSION)};                                                          \
+        return (tp_partial){.FIELD = NAME##_of((WIDE)p_.FIELD, (WIDE)q_.FIELD)};                             \
     }                                                                                                        \
     TP_INSTRUCTION_SETS                                                                                      \
     static void NAME##_merge_all(int64_t n_, tp_partial *p_, const tp_partial *q_)                           \
     {                                                                                                        \
         TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
         {                                                                                                    \
-            const WIDE a = p_[i_].FIELD, b = q_[i_].FIELD;                                                   \
-            p_[i_].FIELD = (EXPRESSION);                                                                     \
+            p_[i_].FIELD = NAME##_of((WIDE)p_[i_].FIELD, (WIDE)q_[i_].FIELD);                                \
         }                                                                                                    \
     }                                                                                                        \
     TP_INSTRUCTION_SETS                                                                                      \
-    static void NAME##_accumulate(int64_t n_, tp_partial *p_, const void *x_)                                \
+    static void NAME##_accumulate(int64_t n_, tp_partial *p_, const void *const *x_)                         \
     {                                                                                                        \
         TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
         {                                                                                                    \
-            const WIDE a = p_[i_].FIELD, b = (WIDE)((const TYPE *)x_)[i_];                                   \
-            p_[i_].FIELD = (EXPRESSION);                                                                     \
+            p_[i_].FIELD = NAME##_of((WIDE)p_[i_].FIELD, NAME##_at(i_, x_));                                 \
         }                                                                                                    \
     }                                                                                                        \
-    static tp_partial NAME##_tile(int64_t n_, const void *x_)                                                \
-    {                                                                                                        \
-        tp_partial lane[TP_LANES];                                                                           \
-        for (int l = 0; l < TP_LANES; l++)                                                                   \
-            lane[l].FIELD = (IDENTITY);                                                                      \
-        NAME##_strip(n_, lane, x_);                                                                          \
-        for (int half = TP_LANES / 2; half > 0; half /= 2)                                                   \
-            for (int l = 0; l < half; l++)                                                                   \
-                lane[l] = NAME##_merge(lane[l], lane[l + half]);                                             \
-        return lane[0];                                                                                      \
-    }                                                                                                        \
     TP_INSTRUCTION_SETS                                                                                      \
-    static void NAME##_rows(int64_t rows_, int64_t n_, tp_partial *p_, const void *x_)                       \
+    static void NAME##_rows(int64_t rows_, int64_t n_, tp_partial *p_, const void *const *x_)                \
     {                                                                                                        \
         enum { AT_ONCE_ = 32 };                                                                              \
         WIDE lane[TP_LANES][AT_ONCE_];                                                                       \
-        const TYPE *x = (const TYPE *)x_;                                                                    \
-        for (int64_t first = 0; first < rows_; first += AT_ONCE_, x += AT_ONCE_ * n_) {                      \
+        for (int64_t first = 0; first < rows_; first += AT_ONCE_) {                                          \
             const int64_t here = rows_ - first < AT_ONCE_ ? rows_ - first : AT_ONCE_;                        \
             const int64_t used = n_ < TP_LANES ? n_ : TP_LANES;                                              \
             for (int64_t l = 0; l < used; l++)                                                               \
                 TP_SIMD_ for (int64_t r = 0; r < here; r++)                                                  \
                 {                                                                                            \
-                    lane[l][r] = (WIDE)x[r * n_ + l];                                                        \
+                    lane[l][r] = NAME##_at((first + r) * n_ + l, x_);                                        \
                 }                                                                                            \
             for (int64_t i_ = TP_LANES; i_ < n_; i_++)                                                       \
                 TP_SIMD_ for (int64_t r = 0; r < here; r++)                                                  \
                 {                                                                                            \
-                    const WIDE a = lane[i_ % TP_LANES][r], b = (WIDE)x[r * n_ + i_];                         \
-                    lane[i_ % TP_LANES][r] = (EXPRESSION);                                                   \
+                    lane[i_ % TP_LANES][r] =                                                                 \
+                        NAME##_of(lane[i_ % TP_LANES][r], NAME##_at((first + r) * n_ + i_, x_));             \
                 }                                                                                            \
             for (int64_t half = TP_LANES / 2; half > 0; half /= 2)                                           \
                 for (int64_t l = 0; l < half && l + half < used; l++)                                        \
                     TP_SIMD_ for (int64_t r = 0; r < here; r++)                                              \
                     {                                                                                        \
-                        const WIDE a = lane[l][r], b = lane[l + half][r];                                    \
-                        lane[l][r] = (EXPRESSION);                                                           \
+                        lane[l][r] = NAME##_of(lane[l][r], lane[l + half][r]);                               \
                     }                                                                                        \
             for (int64_t r = 0; r < here; r++)                                                               \
                 p_[first + r].FIELD = lane[0][r];                                                            \
         }                                                                                                    \
     }                                                                                                        \
-    static const tp_fold NAME##_fold = {NAME##_tile,       NAME##_merge,     NAME##_strip,                   \
+    static const tp_fold NAME##_fold = {NAME##_tile,       NAME##_merge,     NAME##_strip, NAME##_close,     \
                                         NAME##_accumulate, NAME##_merge_all, NAME##_rows};
 
 #define TP_FOLD(NAME, IDENTITY, EXPRESSION)                                                                  \
-    TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION)                                   \
-    TP_FOLD_FUNCTIONS_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION)
+    TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION, TP_FOLD_LOADS1_, x, 1)            \
+    TP_FOLD_FUNCTIONS_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION, TP_FOLD_LOADS1_, x, 1)
+#define TP_FOLD_CHOICE(NAME, IDENTITY, EXPRESSION)                                                           \
+    TP_FOLD_FUNCTIONS_(NAME##_f32, float, float, f, (float)(IDENTITY), EXPRESSION, TP_FOLD_LOADS1_, x, 4)    \
+    TP_FOLD_FUNCTIONS_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION, TP_FOLD_LOADS1_, x, 4)
 #define TP_FOLD_I32(NAME, IDENTITY, EXPRESSION)                                                              \
-    TP_FOLD_FUNCTIONS_(NAME##_i32, int32_t, int64_t, i, IDENTITY, EXPRESSION)
+    TP_FOLD_FUNCTIONS_(NAME##_i32, int32_t, int64_t, i, IDENTITY, EXPRESSION, TP_FOLD_LOADS1_, x, 1)
+#define TP_FUSED_FOLD_(NAME, IDENTITY, EXPRESSION, LOADS, ELEMENT)                                           \
+    TP_FOLD_FUNCTIONS_(NAME##_f32, float, double, f, IDENTITY, EXPRESSION, LOADS, ELEMENT, 1)                \
+    TP_FOLD_FUNCTIONS_(NAME##_f64, double, double, f, IDENTITY, EXPRESSION, LOADS, ELEMENT, 1)
+#define TP_FUSED_FOLD1(NAME, IDENTITY, EXPRESSION, ELEMENT)                                                  \
+    TP_FUSED_FOLD_(NAME, IDENTITY, EXPRESSION, TP_FOLD_LOADS1_, ELEMENT)
+#define TP_FUSED_FOLD2(NAME, IDENTITY, EXPRESSION, ELEMENT)                                                  \
+    TP_FUSED_FOLD_(NAME, IDENTITY, EXPRESSION, TP_FOLD_LOADS2_, ELEMENT)
+#define TP_FUSED_FOLD3(NAME, IDENTITY, EXPRESSION, ELEMENT)                                                  \
+    TP_FUSED_FOLD_(NAME, IDENTITY, EXPRESSION, TP_FOLD_LOADS3_, ELEMENT)
 #define TP_FOLDS(NAME)     .reduce = {&NAME##_f32_fold, &NAME##_f64_fold}
 #define TP_FOLDS_I32(NAME) .reduce = {&NAME##_f32_fold, &NAME##_f64_fold, &NAME##_i32_fold}
 

@@ -90,9 +90,9 @@ TP_FUSED3(mul_add, a *b + c)
 TP_FUSED3(add_mul, a + b * c)
 
 static const tp_fusion add_fusion[] = {
-    {&tp__mul, 0, {mul_add_f32, mul_add_f64}},
-    {&tp__mul, 1, {add_mul_f32, add_mul_f64}},
-    {NULL, 0, {NULL}},
+    {&tp__mul, 0, TP_FUSED_KERNELS(mul_add)},
+    {&tp__mul, 1, TP_FUSED_KERNELS(add_mul)},
+    {.inner = NULL},
 };
 
 static const tp_op add = {
@@ -132,9 +132,9 @@ TP_FUSED3(mul_sub, a *b - c)
 TP_FUSED3(sub_mul, a - b * c)
 
 static const tp_fusion sub_fusion[] = {
-    {&tp__mul, 0, {mul_sub_f32, mul_sub_f64}},
-    {&tp__mul, 1, {sub_mul_f32, sub_mul_f64}},
-    {NULL, 0, {NULL}},
+    {&tp__mul, 0, TP_FUSED_KERNELS(mul_sub)},
+    {&tp__mul, 1, TP_FUSED_KERNELS(sub_mul)},
+    {.inner = NULL},
 };
 
 static const tp_op sub = {
@@ -209,7 +209,7 @@ static void square_vjp(const tp_vjp *d)
     d->dx[0] = tp_mul(tp_scale(d->g, 2), d->x[0]);
 }
 
-static const tp_op square = {
+const tp_op tp__square = {
     .name = "square",
     .kind = TP_MAP,
     .arity = 1,
@@ -219,7 +219,7 @@ static const tp_op square = {
 
 tp_tensor tp_square(tp_tensor x)
 {
-    return record1(&square, x);
+    return record1(&tp__square, x);
 }
 
 /* ---- div ------------------------------------------------------------------------------------------- */
@@ -378,5 +378,5 @@ tp_tensor tp_clamp(tp_tensor x, double low, double high)
     return y;
 }
 
-const tp_op *const tp__arithmetic_ops[] = {&neg,  &add,      &sub,     &tp__mul, &divide,
+const tp_op *const tp__arithmetic_ops[] = {&neg,  &add,      &sub,     &tp__mul, &divide, &tp__square,
                                            &sign, &absolute, &maximum, &minimum, NULL};

@@ -71,7 +71,7 @@ tp_tensor tp_greater_equal(tp_tensor a, tp_tensor b)
 
 /* ---- keep, drop: a value or 0 ----------------------------------------------------------------------- */
 
-static const tp_op keep, drop;
+static const tp_op drop;
 
 static tp_tensor record_mask(const tp_op *op, tp_tensor mask, tp_tensor x)
 {
@@ -85,7 +85,7 @@ TP_MAP2_I32(drop, a != 0 ? 0 : b)
 
 static void keep_vjp(const tp_vjp *d)
 {
-    d->dx[1] = record_mask(&keep, d->x[0], d->g);
+    d->dx[1] = record_mask(&tp__keep, d->x[0], d->g);
 }
 
 static void drop_vjp(const tp_vjp *d)
@@ -101,17 +101,17 @@ TP_FUSED3(drop_less, a < b ? 0 : c)
 TP_FUSED3(drop_less_equal, a <= b ? 0 : c)
 
 static const tp_fusion keep_fusion[] = {
-    {&equal, 0, {keep_equal_f32, keep_equal_f64}},
-    {&less, 0, {keep_less_f32, keep_less_f64}},
-    {&less_equal, 0, {keep_less_equal_f32, keep_less_equal_f64}},
-    {NULL, 0, {NULL}},
+    {&equal, 0, TP_FUSED_KERNELS(keep_equal)},
+    {&less, 0, TP_FUSED_KERNELS(keep_less)},
+    {&less_equal, 0, TP_FUSED_KERNELS(keep_less_equal)},
+    {.inner = NULL},
 };
 
 static const tp_fusion drop_fusion[] = {
-    {&equal, 0, {drop_equal_f32, drop_equal_f64}},
-    {&less, 0, {drop_less_f32, drop_less_f64}},
-    {&less_equal, 0, {drop_less_equal_f32, drop_less_equal_f64}},
-    {NULL, 0, {NULL}},
+    {&equal, 0, TP_FUSED_KERNELS(drop_equal)},
+    {&less, 0, TP_FUSED_KERNELS(drop_less)},
+    {&less_equal, 0, TP_FUSED_KERNELS(drop_less_equal)},
+    {.inner = NULL},
 };
 
 #define MASK(NAME)                                                                                           \
@@ -120,7 +120,7 @@ static const tp_fusion drop_fusion[] = {
         .vjp = NAME##_vjp, .fusion = NAME##_fusion, TP_MAP_KERNELS_I32(NAME)                                 \
     }
 
-static const tp_op keep = MASK(keep);
+const tp_op tp__keep = MASK(keep);
 static const tp_op drop = MASK(drop);
 
 /* ---- where ----------------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ TP_MAP3_I32(where, a != 0 ? b : c)
 static void where_vjp(const tp_vjp *d)
 {
     if (d->need[1])
-        d->dx[1] = record_mask(&keep, d->x[0], d->g);
+        d->dx[1] = record_mask(&tp__keep, d->x[0], d->g);
     if (d->need[2])
         d->dx[2] = record_mask(&drop, d->x[0], d->g);
 }
@@ -151,14 +151,14 @@ TP_FUSED4(where_less, a < b ? c : d)
 TP_FUSED4(where_less_equal, a <= b ? c : d)
 
 static const tp_fusion where_fusion[] = {
-    {&equal, 0, {where_equal_f32, where_equal_f64}},
-    {&not_equal, 0, {where_not_equal_f32, where_not_equal_f64}},
-    {&less, 0, {where_less_f32, where_less_f64}},
-    {&less_equal, 0, {where_less_equal_f32, where_less_equal_f64}},
-    {NULL, 0, {NULL}},
+    {&equal, 0, TP_FUSED_KERNELS(where_equal)},
+    {&not_equal, 0, TP_FUSED_KERNELS(where_not_equal)},
+    {&less, 0, TP_FUSED_KERNELS(where_less)},
+    {&less_equal, 0, TP_FUSED_KERNELS(where_less_equal)},
+    {.inner = NULL},
 };
 
-static const tp_op where = {
+const tp_op tp__where = {
     .name = "where",
     .kind = TP_MAP,
     .arity = 3,
@@ -180,7 +180,7 @@ tp_tensor tp_where(tp_tensor condition, tp_tensor a, tp_tensor b)
     /* Converting first would make 0.5 a 0. */
     if (asked != wanted && asked != TP_WEAK && wanted != TP_WEAK)
         condition = tp_cast(tp_not_equal(condition, tp_scalar(condition.tape, 0)), wanted);
-    return tp_record(&where, (tp_tensor[]){condition, a, b}, 3, NULL);
+    return tp_record(&tp__where, (tp_tensor[]){condition, a, b}, 3, NULL);
 }
 
 /* ---- cast ------------------------------------------------------------------------------------------ */
@@ -285,5 +285,6 @@ tp_tensor tp_cast(tp_tensor x, tp_dtype dtype)
     return tp_record(&cast[dtype], &x, 1, NULL);
 }
 
-const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &less,         &less_equal, &where,
-                                       &cast[TP_F32], &cast[TP_F64], &cast[TP_I32], NULL};
+const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &less, &less_equal,
+                                       &tp__where,    &tp__keep,     &drop, &cast[TP_F32],
+                                       &cast[TP_F64], &cast[TP_I32], NULL};

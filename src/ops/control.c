@@ -50,8 +50,8 @@ static void guard_vjp(const tp_vjp *d)
 TP_FUSED3(guard_mul, a == 0 ? (T)0 : b * c)
 
 static const tp_fusion guard_fusion[] = {
-    {&tp__mul, 1, {guard_mul_f32, guard_mul_f64}},
-    {NULL, 0, {NULL}},
+    {&tp__mul, 1, TP_FUSED_KERNELS(guard_mul)},
+    {.inner = NULL},
 };
 
 static const tp_op guard = {

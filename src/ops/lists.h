@@ -31,7 +31,7 @@ extern const tp_op *const tp__diagonal_ops[];
 extern const tp_op *const tp__padding_ops[];
 extern const tp_op *const tp__random_ops[];
 
-/* An op that another family's fusions name. */
-extern const tp_op tp__mul;
+/* Ops that another family's fusions name. */
+extern const tp_op tp__mul, tp__square, tp__keep, tp__where;
 
 #endif

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <tapir/op.h>
 #include <tapir/ops.h>
+#include <tapir/scalar.h>
 
 #include "axes.h"
 #include "lists.h"
@@ -64,6 +65,18 @@ static tp_tensor reduce_all(const tp_op *op, tp_tensor x)
 TP_FOLD(sum, -0.0, a + b) /* -0: adding it changes nothing, not even a zero's sign */
 TP_FOLD_I32(sum, 0, a + b)
 
+TP_FUSED_FOLD1(sum_square, -0.0, a + b, x *x)
+TP_FUSED_FOLD2(sum_mul, -0.0, a + b, c *d)
+TP_FUSED_FOLD2(sum_keep, -0.0, a + b, c != 0 ? d : 0)
+TP_FUSED_FOLD3(sum_where, -0.0, a + b, c != 0 ? d : e)
+static const tp_fusion sum_fusion[] = {
+    {&tp__square, 0, TP_FUSED_FOLDS(sum_square)},
+    {&tp__mul, 0, TP_FUSED_FOLDS(sum_mul)},
+    {&tp__keep, 0, TP_FUSED_FOLDS(sum_keep)},
+    {&tp__where, 0, TP_FUSED_FOLDS(sum_where)},
+    {.inner = NULL},
+};
+
 static void sum_vjp(const tp_vjp *d)
 {
     d->dx[0] = tp_expand(d->g, tp_shape_of(d->x[0]));
@@ -78,6 +91,7 @@ static const tp_op sum = {
     .infer = reduce_infer,
     .vjp = sum_vjp,
     .simplify = reduce_simplify,
+    .fusion = sum_fusion,
     TP_FOLDS_I32(sum),
 };
 
@@ -201,9 +215,9 @@ tp_tensor tp_prod_over(tp_tensor x, tp_axes axes, bool keepdims)
 
 /* ---- max, min -------------------------------------------------------------------------------------- */
 
-TP_FOLD(max, -HUGE_VAL, a != a ? a : a > b ? a : b)
+TP_FOLD_CHOICE(max, -HUGE_VAL, TP_MAX(a, b))
 TP_FOLD_I32(max, INT64_MIN, a > b ? a : b)
-TP_FOLD(min, HUGE_VAL, a != a ? a : a < b ? a : b)
+TP_FOLD_CHOICE(min, HUGE_VAL, TP_MIN(a, b))
 TP_FOLD_I32(min, INT64_MAX, a < b ? a : b)
 
 /* Elements that tie share the adjoint evenly. */

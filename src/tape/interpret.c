@@ -60,38 +60,62 @@ static void gather(const loop *l, const tp__instruction *i, const block *b)
         tp__gather(y, i->x[0].memory, size, &k->shape, &i->strides, b->index[TP__AT_ELEMENT], b->n);
 }
 
-static inline void apply(const loop *l, const tp__instruction *i, const block *b)
+static inline void addresses(const loop *l, const tp__instruction *i, const block *b,
+                             const void *x[TP__MOST_OPERANDS])
 {
-    const void *x[8];
     for (int32_t k = 0; k < i->n; k++)
         x[k] = address(l, &i->x[k], b);
+}
+
+static inline void apply(const loop *l, const tp__instruction *i, const block *b)
+{
+    const void *x[TP__MOST_OPERANDS];
+    addresses(l, i, b, x);
     i->map(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr);
 }
 
 /* ---- Folds ----------------------------------------------------------------------------------------- */
 
-static void store_row(loop *l, const tp__instruction *i, const block *b, int64_t r, tp_partial p)
+static void note_unfit(loop *l, const tp__instruction *i, int64_t row, int64_t value)
 {
-    if (!tp__store_partial(i->dtype, address(l, &i->y, b), r, p) && l->unfit == NULL) {
-        l->unfit = i;
-        l->unfit_row = b->index[TP__AT_ROW] + r;
-        l->unfit_value = p.i;
-    }
+    if (l->unfit != NULL)
+        return;
+    l->unfit = i;
+    l->unfit_row = row;
+    l->unfit_value = value;
+}
+
+/* Results of rows, from the block's first on. */
+static void store_rows(loop *l, const tp__instruction *i, const block *b, int64_t first, int64_t n,
+                       const tp_partial *p)
+{
+    char *y = address(l, &i->y, b) + first * i->y.size;
+    if (i->dtype == TP_F32)
+        for (int64_t r = 0; r < n; r++)
+            ((float *)(void *)y)[r] = (float)p[r].f;
+    else
+        for (int64_t r = 0; r < n; r++)
+            if (!tp__store_partial(i->dtype, y, r, p[r]))
+                note_unfit(l, i, b->index[TP__AT_ROW] + first + r, p[r].i);
 }
 
 static void fold_whole_rows(loop *l, const tp__instruction *i, const block *b)
 {
-    const char *x = address(l, &i->x[0], b);
+    const void *x[TP__MOST_OPERANDS];
     const int64_t length = l->kernel->length;
     tp_partial p[TP__BLOCK];
+
+    addresses(l, i, b, x);
     if (length <= 4 * TP_LANES) { /* side by side: a tile by itself would be all set-up */
         i->reduction->rows(b->rows, length, p, x);
-        for (int64_t r = 0; r < b->rows; r++)
-            store_row(l, i, b, r, p[r]);
-        return;
+    } else {
+        for (int64_t r = 0; r < b->rows; r++) {
+            p[r] = i->reduction->tile(length, x);
+            for (int32_t k = 0; k < i->n; k++)
+                x[k] = (const char *)x[k] + length * i->x[k].size;
+        }
     }
-    for (int64_t r = 0; r < b->rows; r++)
-        store_row(l, i, b, r, i->reduction->tile(length, x + r * length * i->x[0].size));
+    store_rows(l, i, b, 0, b->rows, p);
 }
 
 /* Columns: lanes, then levels, each TP__COLUMN_BLOCK partials wide. */
@@ -102,7 +126,8 @@ static tp_partial *lanes_of(const loop *l, const tp__instruction *i)
 
 static void clear_lanes(const tp__instruction *i, tp_partial *lane, int64_t n)
 {
-    const tp_partial identity = i->reduction->tile(0, NULL);
+    const void *nothing[TP__MOST_OPERANDS] = {NULL};
+    const tp_partial identity = i->reduction->tile(0, nothing);
     for (int64_t c = 0; c < n; c++)
         lane[c] = identity;
 }
@@ -132,10 +157,12 @@ static void close_column_tile(const loop *l, const tp__instruction *i, int64_t t
 static void fold_columns(const loop *l, const tp__instruction *i, const block *b)
 {
     const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, last = l->kernel->length - 1;
+    const void *x[TP__MOST_OPERANDS];
+
+    addresses(l, i, b, x);
     for (int lane = 0; lane < TP_LANES && in_tile == 0; lane++)
         clear_lanes(i, lanes_of(l, i) + lane * TP__COLUMN_BLOCK, b->n);
-    i->reduction->accumulate(b->n, lanes_of(l, i) + in_tile % TP_LANES * TP__COLUMN_BLOCK,
-                             address(l, &i->x[0], b));
+    i->reduction->accumulate(b->n, lanes_of(l, i) + in_tile % TP_LANES * TP__COLUMN_BLOCK, x);
     if (in_tile == TP_TILE - 1 || b->index[TP__AT_COLUMN] == last)
         close_column_tile(l, i, b->index[TP__AT_COLUMN] / TP_TILE, b->n);
 }
@@ -145,19 +172,25 @@ static void fold_strip(loop *l, const tp__instruction *i, const block *b)
 {
     const tp__kernel *k = l->kernel;
     const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, tile = b->index[TP__AT_COLUMN] / TP_TILE;
-    tp_partial *lane = lanes_of(l, i);
+    const bool ends = in_tile + b->n == TP_TILE || b->index[TP__AT_COLUMN] + b->n == k->length;
+    tp_partial *lane = lanes_of(l, i), p;
+    const void *x[TP__MOST_OPERANDS];
 
-    if (in_tile == 0)
-        clear_lanes(i, lane, TP_LANES);
-    i->reduction->strip(b->n, lane, address(l, &i->x[0], b));
-    if (in_tile + b->n < TP_TILE && b->index[TP__AT_COLUMN] + b->n < k->length)
-        return;
-    for (int64_t half = TP_LANES / 2; half > 0; half /= 2)
-        i->reduction->merge_all(half, lane, lane + half);
+    addresses(l, i, b, x);
+    if (in_tile == 0 && ends) {
+        p = i->reduction->tile(b->n, x);
+    } else {
+        if (in_tile == 0)
+            clear_lanes(i, lane, TP_LANES);
+        i->reduction->strip(b->n, lane, x);
+        if (!ends)
+            return;
+        p = i->reduction->close(lane);
+    }
     if (k->mode == TP__FLAT)
-        flat_partials(l, i)[tile] = lane[0];
+        flat_partials(l, i)[tile] = p;
     else
-        tp__push_tile(i->reduction, lane + TP_LANES, (uint64_t)tile, lane[0]);
+        tp__push_tile(i->reduction, lane + TP_LANES, (uint64_t)tile, p);
 }
 
 static void fold(loop *l, const tp__instruction *i, const block *b)
@@ -176,7 +209,8 @@ static void finish_fold(loop *l, const tp__instruction *i, const block *b)
     const uint64_t tiles = (uint64_t)((l->kernel->length - 1) / TP_TILE + 1);
 
     if (l->kernel->mode != TP__COLUMNS) {
-        store_row(l, i, b, 0, tp__fold_levels(i->reduction, lanes_of(l, i) + TP_LANES, tiles));
+        const tp_partial p = tp__fold_levels(i->reduction, lanes_of(l, i) + TP_LANES, tiles);
+        store_rows(l, i, b, 0, 1, &p);
         return;
     }
     const tp_partial *level = lanes_of(l, i) + TP_LANES * TP__COLUMN_BLOCK;
@@ -184,7 +218,8 @@ static void finish_fold(loop *l, const tp__instruction *i, const block *b)
         tp_partial one[64];
         for (int k = 0; tiles >> k; k++)
             one[k] = level[k * TP__COLUMN_BLOCK + c];
-        store_row(l, i, b, c, tp__fold_levels(i->reduction, one, tiles));
+        const tp_partial p = tp__fold_levels(i->reduction, one, tiles);
+        store_rows(l, i, b, c, 1, &p);
     }
 }
 
@@ -196,7 +231,8 @@ static void finish_flat_fold(loop *l, const tp__instruction *i, const block *b)
     tp_partial level[64];
     for (int64_t t = 0; t < tiles; t++)
         tp__push_tile(i->reduction, level, (uint64_t)t, p[t]);
-    store_row(l, i, b, 0, tp__fold_levels(i->reduction, level, (uint64_t)tiles));
+    const tp_partial total = tp__fold_levels(i->reduction, level, (uint64_t)tiles);
+    store_rows(l, i, b, 0, 1, &total);
 }
 
 /* ---- Instructions ---------------------------------------------------------------------------------- */

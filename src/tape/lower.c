@@ -321,6 +321,11 @@ static void lower_node(lowering *l, int32_t s)
 
 /* ---- Pairs ----------------------------------------------------------------------------------------- */
 
+static bool has_kernel(const tp_fusion *f, const tp__instruction *outer, tp_dtype dtype)
+{
+    return outer->kind == TP__FOLD ? f->fold[dtype] != NULL : f->map[dtype] != NULL;
+}
+
 static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *outer,
                                     const tp__instruction *inner, int32_t k)
 {
@@ -330,7 +335,7 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
         inner->phase != outer->phase || inner->row != outer->row || inner->dtype != outer->dtype)
         return NULL;
     for (; f != NULL && f->inner != NULL; f++)
-        if (f->inner == steps[inner->step].op && f->operand == k && f->map[inner->dtype] != NULL &&
+        if (f->inner == steps[inner->step].op && f->operand == k && has_kernel(f, outer, inner->dtype) &&
             inner->map == steps[inner->step].op->map[inner->dtype])
             return f;
     return NULL;
@@ -356,7 +361,7 @@ static bool fuse_pairs(lowering *l)
 {
     for (int32_t i = 0; i < l->kernel->instructions; i++) {
         tp__instruction *outer = &l->instruction[i];
-        if (outer->kind != TP__APPLY)
+        if (outer->kind != TP__APPLY && outer->kind != TP__FOLD)
             continue;
         for (int32_t k = 0; k < outer->n; k++) {
             if (outer->x[k].kind != TP__REGISTER)
@@ -368,6 +373,7 @@ static bool fuse_pairs(lowering *l)
             if (!splice(l, outer, inner, k))
                 return false;
             outer->map = f->map[outer->dtype];
+            outer->reduction = f->fold[outer->dtype];
             outer->fused = f->inner->name;
             break;
         }

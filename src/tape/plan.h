@@ -24,6 +24,8 @@ enum { TP__COLUMN_BLOCK = 256 };
  * blocks stay in the first-level cache.  Divides TP_TILE. */
 enum { TP__BLOCK = 1024 };
 
+enum { TP__MOST_OPERANDS = 8 }; /* of an instruction */
+
 typedef enum tp__mode { TP__FLAT, TP__ROWS, TP__COLUMNS, TP__MIXED } tp__mode;
 
 typedef enum tp__operand_kind {

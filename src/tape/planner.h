@@ -4,8 +4,6 @@
 
 #include "plan.h"
 
-enum { TP__MOST_OPERANDS = 8 }; /* of a step in a loop */
-
 /* What the planner knows of a step. */
 typedef struct placed {
     int32_t base;       /* the step whose values these are: itself, or the one it is a view of */

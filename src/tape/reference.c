@@ -106,16 +106,17 @@ tp_partial tp__fold_levels(const tp_fold *reduction, const tp_partial level[64],
 static tp_partial fold_tiles(const tp_fold *reduction, const tp_program *program, const tp__step *x,
                              const tp_shape *shape, const tp_strides *strides, int64_t start, int64_t n)
 {
+    const void *const elements[] = {program->block};
     tp_partial level[64];
     uint64_t tiles = 0;
 
     for (int64_t done = 0; done < n; done += TP_TILE, tiles++) {
         const int64_t length = n - done < TP_TILE ? n - done : TP_TILE;
         tp__gather(program->block, x->data, tp_dtype_size(x->dtype), shape, strides, start + done, length);
-        tp__push_tile(reduction, level, tiles, reduction->tile(length, program->block));
+        tp__push_tile(reduction, level, tiles, reduction->tile(length, elements));
     }
     if (tiles == 0) { /* the identity; that of sums is -0, which is no answer */
-        const tp_partial none = reduction->tile(0, program->block);
+        const tp_partial none = reduction->tile(0, elements);
         return x->dtype == TP_I32 ? none : (tp_partial){.f = none.f + 0.0};
     }
     return tp__fold_levels(reduction, level, tiles);

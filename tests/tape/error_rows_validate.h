@@ -193,7 +193,7 @@ static void user_map_of_another_shape(fixture *f)
     record_user_op(f, &op, &f->a4, 1);
 }
 
-static tp_partial no_tile(int64_t n, const void *x)
+static tp_partial no_tile(int64_t n, const void *const *x)
 {
     (void)n, (void)x;
     return (tp_partial){0};
