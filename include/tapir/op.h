@@ -91,6 +91,9 @@ TP_API void tp_zero_derivative(const tp_vjp *d);
 /* y[i] = f(x[0][i], x[1][i], ...) for n contiguous elements; y may be one of the x[k]. */
 typedef void (*tp_map_kernel)(int64_t n, void *y, const void *const *x, const void *attr);
 
+/* The same where x[k] may be one number for all i: where bit k of `single` is set.  n > 0. */
+typedef void (*tp_mixed_kernel)(int64_t n, void *y, const void *const *x, const void *attr, unsigned single);
+
 /* Elements start .. start + n - 1 of a source, in row-major order of its shape. */
 typedef void (*tp_source_kernel)(int64_t start, int64_t n, void *y, const void *attr,
                                  const uint64_t random_key[3]);
@@ -159,16 +162,17 @@ TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 
 /* Two ops in one instruction: this map or reduction with its operand number `operand` made by the map `inner`.  The
  * kernel's operands are this op's with the inner op's in the place of that one; its results are the same to the bit.  A
- * reduction has `fold`, a map `map`. */
+ * reduction has `fold`, a map `mixed`. */
 typedef struct tp_fusion {
     const struct tp_op *inner;
     int operand;
-    tp_map_kernel map[TP_DTYPE_COUNT];
+    tp_mixed_kernel mixed[TP_DTYPE_COUNT];
+    unsigned singles; /* as in tp_op */
     const tp_fold *fold[TP_DTYPE_COUNT];
 } tp_fusion;
 
 /* The kernels of a TP_FUSED or TP_FUSED_FOLD in the list of an op's fusions, which ends with {.inner = NULL}. */
-#define TP_FUSED_KERNELS(NAME) .map = {NAME##_f32, NAME##_f64}
+#define TP_FUSED_KERNELS(NAME) .mixed = {NAME##_f32_mixed, NAME##_f64_mixed}, .singles = NAME##_singles
 #define TP_FUSED_FOLDS(NAME)   .fold = {&NAME##_f32_fold, &NAME##_f64_fold}
 
 /* Fields that are zero have the stated default, so that a definition names only what the op has. */
@@ -187,6 +191,10 @@ typedef struct tp_op {
     tp_tensor (*simplify)(const tp_tensor *x, int n, const void *attr);
     /* By the operands' dtype; NULL where the op does not take it. */
     tp_map_kernel map[TP_DTYPE_COUNT];
+    /* NULL, or the same kernels for operands that are single numbers, in the combinations that `singles` allows: if its bit
+     * m is set, `single` may be m.  TP_MAP2 and TP_MAP3 make them. */
+    tp_mixed_kernel mixed[TP_DTYPE_COUNT];
+    unsigned singles;
     const tp_fusion *fusion; /* NULL, or a list that ends with an inner op of NULL */
     tp_source_kernel source[TP_DTYPE_COUNT];
     const tp_fold *reduce[TP_DTYPE_COUNT];
@@ -255,8 +263,8 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 /* ---- Map kernels from one scalar expression --------------------------------------------------------- */
 
 /* TP_MAP1(softplus, TP_MAX(x, (T)0) + TP_LOG1P(TP_EXP(-TP_ABS(x)))) defines the f32 and f64 loops of a map of
- * one operand x; of two, a and b; of three, a, b and c.  T is float or double.  TP_FUSED3 and TP_FUSED4 do the same for the
- * kernel of a tp_fusion, of operands a, b, c (and d).  TP_..._I32 defines the i32 loop of
+ * one operand x; of two, a and b; of three, a, b and c.  T is float or double.  TP_FUSED2, 3 and 4 do the same for the
+ * kernel of a tp_fusion, of operands a, b (, c and d).  TP_..._I32 defines the i32 loop of
  * the same name.  Use with TP_MAP_KERNELS(softplus) or TP_MAP_KERNELS_I32(softplus) inside the tp_op.  The scalar
  * functions are in tapir/scalar.h. */
 #if defined(_OPENMP) || defined(TP_OPENMP_SIMD) /* the compiler knows the pragma */
@@ -265,7 +273,10 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 #define TP_SIMD_
 #endif
 
-#define TP_MAP_LOOP_(NAME, TYPE, LOADS, EXPRESSION)                                                          \
+#define TP_LOAD_(NAME, K) const T NAME = ((const T *)x_[K])[i_];
+
+/* One loop over a map of one operand. */
+#define TP_MAP1_LOOP_(NAME, TYPE, EXPRESSION)                                                                \
     TP_INSTRUCTION_SETS                                                                                      \
     static void NAME(int64_t n_, void *y_, const void *const *x_, const void *attr)                          \
     {                                                                                                        \
@@ -274,36 +285,106 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
         (void)attr;                                                                                          \
         TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
         {                                                                                                    \
+            TP_LOAD_(x, 0)                                                                                   \
+            y[i_] = (T)(EXPRESSION);                                                                         \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,                  \
+                             unsigned single_)                                                               \
+    {                                                                                                        \
+        (void)single_;                                                                                       \
+        NAME(n_, y_, x_, attr);                                                                              \
+    }
+
+/* Of several operands: one loop for each combination of single numbers among them. */
+#define TP_EITHER_(NAME, K) const T NAME = (single >> K & 1) ? NAME##_one_ : ((const T *)x_[K])[i_];
+#define TP_ONE_(NAME, K)    const T NAME##_one_ = ((const T *)x_[K])[0];
+#define TP_LOADS2_          TP_EITHER_(a, 0) TP_EITHER_(b, 1)
+#define TP_LOADS3_          TP_LOADS2_ TP_EITHER_(c, 2)
+#define TP_LOADS4_          TP_LOADS3_ TP_EITHER_(d, 3)
+#define TP_ONES2_           TP_ONE_(a, 0) TP_ONE_(b, 1)
+#define TP_ONES3_           TP_ONES2_ TP_ONE_(c, 2)
+#define TP_ONES4_           TP_ONES3_ TP_ONE_(d, 3)
+#define TP_CASE_(SINGLE, LOADS, EXPRESSION)                                                                  \
+    case SINGLE: {                                                                                           \
+        enum { single = SINGLE };                                                                            \
+        TP_SIMD_ for (int64_t i_ = 0; i_ < n_; i_++)                                                         \
+        {                                                                                                    \
             LOADS                                                                                            \
             y[i_] = (T)(EXPRESSION);                                                                         \
         }                                                                                                    \
+        break;                                                                                               \
     }
-#define TP_LOAD_(NAME, K) const T NAME = ((const T *)x_[K])[i_];
-#define TP_LOADS1_        TP_LOAD_(x, 0)
-#define TP_LOADS2_        TP_LOAD_(a, 0) TP_LOAD_(b, 1)
-#define TP_LOADS3_        TP_LOAD_(a, 0) TP_LOAD_(b, 1) TP_LOAD_(c, 2)
-#define TP_LOADS4_        TP_LOADS3_ TP_LOAD_(d, 3)
+#define TP_CASES2_(LOADS, EXPRESSION)                                                                        \
+    TP_CASE_(0, LOADS, EXPRESSION) TP_CASE_(1, LOADS, EXPRESSION) TP_CASE_(2, LOADS, EXPRESSION)
+#define TP_CASES3_(LOADS, EXPRESSION)                                                                        \
+    TP_CASES2_(LOADS, EXPRESSION)                                                                            \
+    TP_CASE_(3, LOADS, EXPRESSION)                                                                           \
+    TP_CASE_(4, LOADS, EXPRESSION) TP_CASE_(5, LOADS, EXPRESSION) TP_CASE_(6, LOADS, EXPRESSION)
+#define TP_CASES4_(LOADS, EXPRESSION)                                                                        \
+    TP_CASES3_(LOADS, EXPRESSION)                                                                            \
+    TP_CASE_(7, LOADS, EXPRESSION)                                                                           \
+    TP_CASE_(8, LOADS, EXPRESSION) TP_CASE_(9, LOADS, EXPRESSION) TP_CASE_(10, LOADS, EXPRESSION)            \
+        TP_CASE_(11, LOADS, EXPRESSION) TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION)      \
+            TP_CASE_(14, LOADS, EXPRESSION)
+#define TP_MIXED_LOOPS_(NAME, TYPE, ONES, LOADS, CASES, EXPRESSION)                                          \
+    TP_INSTRUCTION_SETS                                                                                      \
+    static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,                  \
+                             unsigned single_)                                                               \
+    {                                                                                                        \
+        typedef TYPE T;                                                                                      \
+        T *y = (T *)y_;                                                                                      \
+        ONES(void) attr;                                                                                     \
+        switch (single_) {                                                                                   \
+            CASES(LOADS, EXPRESSION)                                                                         \
+        default: break;                                                                                      \
+        }                                                                                                    \
+    }
+#define TP_MAPN_LOOPS_(NAME, TYPE, ONES, LOADS, CASES, EXPRESSION)                                           \
+    TP_MIXED_LOOPS_(NAME, TYPE, ONES, LOADS, CASES, EXPRESSION)                                              \
+    static void NAME(int64_t n_, void *y_, const void *const *x_, const void *attr)                          \
+    {                                                                                                        \
+        if (n_ > 0)                                                                                          \
+            NAME##_mixed(n_, y_, x_, attr, 0);                                                               \
+    }
 
-#define TP_MAP_FLOAT_(NAME, LOADS, EXPRESSION, TEXT)                                                         \
-    TP_MAP_LOOP_(NAME##_f32, float, LOADS, EXPRESSION)                                                       \
-    TP_MAP_LOOP_(NAME##_f64, double, LOADS, EXPRESSION)                                                      \
+/* Combinations that the cases above have, as the bits of `singles`. */
+#define TP_SINGLES2_ 0x0006u
+#define TP_SINGLES3_ 0x007eu
+#define TP_SINGLES4_ 0x7ffeu
+
+#define TP_MAP1(NAME, EXPRESSION)                                                                            \
+    TP_MAP1_LOOP_(NAME##_f32, float, EXPRESSION)                                                             \
+    TP_MAP1_LOOP_(NAME##_f64, double, EXPRESSION)                                                            \
+    enum { NAME##_singles = 0 };                                                                             \
+    static const char NAME##_expression[] = #EXPRESSION;
+#define TP_MAPN_(NAME, N, EXPRESSION, TEXT)                                                                  \
+    TP_MAPN_LOOPS_(NAME##_f32, float, TP_ONES##N##_, TP_LOADS##N##_, TP_CASES##N##_, EXPRESSION)             \
+    TP_MAPN_LOOPS_(NAME##_f64, double, TP_ONES##N##_, TP_LOADS##N##_, TP_CASES##N##_, EXPRESSION)            \
+    enum { NAME##_singles = TP_SINGLES##N##_ };                                                              \
     static const char NAME##_expression[] = TEXT;
+#define TP_MAP2(NAME, EXPRESSION) TP_MAPN_(NAME, 2, EXPRESSION, #EXPRESSION)
+#define TP_MAP3(NAME, EXPRESSION) TP_MAPN_(NAME, 3, EXPRESSION, #EXPRESSION)
+#define TP_FUSED_(NAME, N, EXPRESSION)                                                                       \
+    TP_MIXED_LOOPS_(NAME##_f32, float, TP_ONES##N##_, TP_LOADS##N##_, TP_CASES##N##_, EXPRESSION)            \
+    TP_MIXED_LOOPS_(NAME##_f64, double, TP_ONES##N##_, TP_LOADS##N##_, TP_CASES##N##_, EXPRESSION)           \
+    enum { NAME##_singles = TP_SINGLES##N##_ };
+#define TP_FUSED2(NAME, EXPRESSION)   TP_FUSED_(NAME, 2, EXPRESSION)
+#define TP_FUSED3(NAME, EXPRESSION)   TP_FUSED_(NAME, 3, EXPRESSION)
+#define TP_FUSED4(NAME, EXPRESSION)   TP_FUSED_(NAME, 4, EXPRESSION)
+#define TP_MAP1_I32(NAME, EXPRESSION) TP_MAP1_LOOP_(NAME##_i32, int32_t, EXPRESSION)
+#define TP_MAP2_I32(NAME, EXPRESSION)                                                                        \
+    TP_MAPN_LOOPS_(NAME##_i32, int32_t, TP_ONES2_, TP_LOADS2_, TP_CASES2_, EXPRESSION)
+#define TP_MAP3_I32(NAME, EXPRESSION)                                                                        \
+    TP_MAPN_LOOPS_(NAME##_i32, int32_t, TP_ONES3_, TP_LOADS3_, TP_CASES3_, EXPRESSION)
 
-#define TP_MAP1(NAME, EXPRESSION) TP_MAP_FLOAT_(NAME, TP_LOADS1_, EXPRESSION, #EXPRESSION)
-#define TP_MAP2(NAME, EXPRESSION) TP_MAP_FLOAT_(NAME, TP_LOADS2_, EXPRESSION, #EXPRESSION)
-#define TP_MAP3(NAME, EXPRESSION) TP_MAP_FLOAT_(NAME, TP_LOADS3_, EXPRESSION, #EXPRESSION)
-#define TP_FUSED3(NAME, EXPRESSION)                                                                          \
-    TP_MAP_LOOP_(NAME##_f32, float, TP_LOADS3_, EXPRESSION)                                                  \
-    TP_MAP_LOOP_(NAME##_f64, double, TP_LOADS3_, EXPRESSION)
-#define TP_FUSED4(NAME, EXPRESSION)                                                                          \
-    TP_MAP_LOOP_(NAME##_f32, float, TP_LOADS4_, EXPRESSION)                                                  \
-    TP_MAP_LOOP_(NAME##_f64, double, TP_LOADS4_, EXPRESSION)
-#define TP_MAP1_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS1_, EXPRESSION)
-#define TP_MAP2_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS2_, EXPRESSION)
-#define TP_MAP3_I32(NAME, EXPRESSION) TP_MAP_LOOP_(NAME##_i32, int32_t, TP_LOADS3_, EXPRESSION)
-
-#define TP_MAP_KERNELS(NAME)     .map = {NAME##_f32, NAME##_f64}, .expression = NAME##_expression
-#define TP_MAP_KERNELS_I32(NAME) .map = {NAME##_f32, NAME##_f64, NAME##_i32}, .expression = NAME##_expression
+#define TP_MAP_KERNELS(NAME)                                                                                 \
+    .map = {NAME##_f32, NAME##_f64}, .mixed = {NAME##_f32_mixed, NAME##_f64_mixed},                          \
+    .singles = NAME##_singles, .expression = NAME##_expression
+#define TP_MAP_KERNELS_I32(NAME)                                                                             \
+    .map = {NAME##_f32, NAME##_f64, NAME##_i32},                                                             \
+    .mixed = {NAME##_f32_mixed, NAME##_f64_mixed, NAME##_i32_mixed}, .singles = NAME##_singles,              \
+    .expression = NAME##_expression
 
 /* ---- Reductions from one scalar expression ---------------------------------------------------------- */
 

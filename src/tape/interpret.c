@@ -30,21 +30,27 @@ static inline char *address(const loop *l, const tp__operand *o, const block *b)
     return base + b->index[o->index] * o->stride;
 }
 
-/* Every row value `times` times. */
+/* Every number `times` times. */
 TP_INSTRUCTION_SETS
-static void spread(void *out, const void *x, int32_t size, int64_t rows, int64_t times)
+static void repeat(void *out, const void *x, int32_t size, int64_t n, int64_t times)
 {
     if (size == 4) {
         uint32_t *y = out;
-        for (int64_t r = 0; r < rows; r++)
+        for (int64_t r = 0; r < n; r++)
             for (int64_t i = 0; i < times; i++)
                 y[r * times + i] = ((const uint32_t *)x)[r];
     } else {
         uint64_t *y = out;
-        for (int64_t r = 0; r < rows; r++)
+        for (int64_t r = 0; r < n; r++)
             for (int64_t i = 0; i < times; i++)
                 y[r * times + i] = ((const uint64_t *)x)[r];
     }
+}
+
+static void spread(const loop *l, const tp__instruction *i, const block *b)
+{
+    const int64_t n = i->row ? b->rows : b->n, numbers = i->x[0].single ? 1 : b->rows;
+    repeat(address(l, &i->y, b), address(l, &i->x[0], b), i->y.size, numbers, n / numbers);
 }
 
 static void gather(const loop *l, const tp__instruction *i, const block *b)
@@ -52,9 +58,7 @@ static void gather(const loop *l, const tp__instruction *i, const block *b)
     const tp__kernel *k = l->kernel;
     char *y = address(l, &i->y, b);
     const size_t size = (size_t)i->y.size;
-    if (i->once)
-        spread(y, i->x[0].memory + i->strides.offset * (int64_t)size, i->y.size, 1, b->n);
-    else if (i->row)
+    if (i->row)
         tp__gather(y, i->x[0].memory, size, &k->row_shape, &i->strides, b->index[TP__AT_ROW], b->rows);
     else
         tp__gather(y, i->x[0].memory, size, &k->shape, &i->strides, b->index[TP__AT_ELEMENT], b->n);
@@ -71,7 +75,10 @@ static inline void apply(const loop *l, const tp__instruction *i, const block *b
 {
     const void *x[TP__MOST_OPERANDS];
     addresses(l, i, b, x);
-    i->map(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr);
+    if (i->mixed != NULL)
+        i->mixed(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr, i->single);
+    else
+        i->map(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr);
 }
 
 /* ---- Folds ----------------------------------------------------------------------------------------- */
@@ -243,10 +250,7 @@ static void execute(loop *l, const tp__instruction *i, const block *b)
     case TP__APPLY: break; /* inline in execute_all */
     case TP__GATHER: gather(l, i, b); break;
     case TP__FOLD: fold(l, i, b); break;
-    case TP__SPREAD:
-        spread(address(l, &i->y, b), address(l, &i->x[0], b), i->y.size, b->rows,
-               b->rows > 0 ? b->n / b->rows : 0);
-        break;
+    case TP__SPREAD: spread(l, i, b); break;
     case TP__SCATTER:
         tp__scatter(i->y.memory, address(l, &i->x[0], b), (size_t)i->y.size, &l->kernel->shape, &i->strides,
                     b->index[TP__AT_ELEMENT], b->n);

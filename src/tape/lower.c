@@ -138,6 +138,7 @@ static tp__instruction *emit(lowering *l, tp__instruction_kind kind, int32_t ste
                            .step = step,
                            .dtype = s->dtype,
                            .attr = s->attr,
+                           .before = -1,
                            .n = n,
                            .x = x};
     i->y = (tp__operand){.kind = TP__REGISTER, .size = (int32_t)tp_dtype_size(s->dtype), .step = -1};
@@ -167,9 +168,6 @@ static bool same(const tp_strides *a, const tp_strides *b)
 static tp__operand gather(lowering *l, int32_t base, tp_strides strides, int32_t phase, bool row)
 {
     const bool any_phase = l->kernel->whole_rows;
-    bool zero = true;
-    for (int64_t d = 0; d < TP_MAX_RANK; d++)
-        zero = zero && strides.stride[d] == 0;
     for (int32_t j = 0; j < l->kernel->instructions; j++) {
         const tp__instruction *i = &l->instruction[j];
         if (i->kind == TP__GATHER && i->step == base && same(&i->strides, &strides) && i->row == row &&
@@ -181,8 +179,20 @@ static tp__operand gather(lowering *l, int32_t base, tp_strides strides, int32_t
         return (tp__operand){0};
     i->strides = strides;
     i->x[0] = memory_operand(l, TP__FIXED, base);
-    i->once = zero && !row;
     return register_of(l, i);
+}
+
+/* One number for all that a block holds. */
+static tp__operand single(tp__operand o)
+{
+    o.single = true;
+    return o;
+}
+
+/* Does a block never hold more than one row? */
+static bool one_row_to_a_block(const tp__kernel *k)
+{
+    return (k->mode == TP__ROWS || k->mode == TP__MIXED) && k->length > TP__BLOCK / 2;
 }
 
 static tp__operand spread(lowering *l, int32_t base, tp__operand row_value, int32_t phase)
@@ -204,14 +214,39 @@ static tp__operand spread(lowering *l, int32_t base, tp__operand row_value, int3
 
 /* ---- Operands -------------------------------------------------------------------------------------- */
 
-/* The strides of one row, for all rows. */
+static bool all_zero(const tp__kernel *k, const tp_strides *strides)
+{
+    for (int64_t d = 0; d < k->space.rank; d++)
+        if (strides->stride[d] != 0)
+            return false;
+    return true;
+}
+
+/* The same for all elements, or all rows. */
+static tp__operand one_number(const lowering *l, int32_t base, int64_t offset)
+{
+    tp__operand o = single(memory_operand(l, TP__FIXED, base));
+    o.offset = (size_t)offset * (size_t)o.size;
+    return o;
+}
+
+/* The strides of one row without gaps, for all rows. */
 static bool is_line(const tp__kernel *k, const tp_strides *strides)
 {
-    const tp_strides full = tp__natural(k, false);
-    for (int64_t d = 0; d < k->space.rank; d++)
-        if (strides->stride[d] != (k->mask >> d & 1 ? full.stride[d] : 0))
+    int64_t step = 1;
+    for (int64_t d = k->space.rank - 1; d >= 0; d--) {
+        const bool reduced = k->mask >> d & 1;
+        if (strides->stride[d] != (reduced ? step : 0))
             return false;
+        step *= reduced ? k->space.dim[d] : 1;
+    }
     return strides->offset == 0;
+}
+
+/* A row value, for elements of the row. */
+static tp__operand of_row(lowering *l, int32_t base, tp__operand row_value, int32_t phase)
+{
+    return one_row_to_a_block(l->kernel) ? single(row_value) : spread(l, base, row_value, phase);
 }
 
 static tp__operand from_memory(lowering *l, int32_t base, const tp_strides *strides, int32_t phase, bool row)
@@ -219,17 +254,22 @@ static tp__operand from_memory(lowering *l, int32_t base, const tp_strides *stri
     const tp__kernel *k = l->kernel;
     const tp_strides full = tp__natural(k, false), by_row = tp__natural(k, true);
 
-    if (row)
-        return tp__same_strides(k, strides, &by_row) ? memory_operand(l, TP__ROW, base)
-                                                     : gather(l, base, row_strides(l, strides), phase, true);
-    if (k->mode != TP__MIXED && tp__same_strides(k, strides, &full))
+    if (row && tp__same_strides(k, strides, &by_row))
+        return memory_operand(l, TP__ROW, base);
+    if (!row && k->mode != TP__MIXED && tp__same_strides(k, strides, &full))
         return memory_operand(l, TP__FULL, base);
+    if (all_zero(k, strides))
+        return one_number(l, base, strides->offset);
+    if (row)
+        return gather(l, base, row_strides(l, strides), phase, true);
     if (k->mode == TP__COLUMNS && tp__same_strides(k, strides, &by_row))
         return memory_operand(l, TP__ROW, base);
-    if (k->mode == TP__ROWS && tp__same_strides(k, strides, &by_row))
-        return spread(l, base, memory_operand(l, TP__ROW, base), phase);
-    if (k->mode == TP__ROWS && k->length > TP__BLOCK / 2 && is_line(k, strides)) /* one row to a block */
+    if (k->mode != TP__FLAT && tp__same_strides(k, strides, &by_row))
+        return of_row(l, base, memory_operand(l, TP__ROW, base), phase);
+    if (k->mode == TP__ROWS && one_row_to_a_block(k) && is_line(k, strides))
         return memory_operand(l, TP__LINE, base);
+    if (k->mode == TP__COLUMNS && is_line(k, strides))
+        return single(memory_operand(l, TP__LINE, base));
     return gather(l, base, in_kernel_order(l, strides), phase, false);
 }
 
@@ -241,7 +281,7 @@ static tp__operand operand_of(lowering *l, int32_t s, int32_t input, int32_t pha
     const placed *at = &p->at[base];
 
     if (p->program->step[base].op == &tp__scalar_op)
-        return memory_operand(l, TP__FIXED, base);
+        return one_number(l, base, 0);
     if (at->kernel != l->kernel) {
         const tp_strides strides = tp__access(p, l->kernel, step, row, input);
         return from_memory(l, base, &strides, phase, row);
@@ -249,7 +289,7 @@ static tp__operand operand_of(lowering *l, int32_t s, int32_t input, int32_t pha
     const tp__operand value = at->value;
     if (!at->row || row || l->kernel->mode == TP__COLUMNS)
         return value;
-    return spread(l, base, value, phase);
+    return of_row(l, base, value, phase);
 }
 
 /* ---- Results --------------------------------------------------------------------------------------- */
@@ -315,6 +355,8 @@ static void lower_node(lowering *l, int32_t s)
         i->fold_number = l->kernel->folds++;
     } else {
         i->map = step->op->map[in];
+        i->mixed = step->op->singles != 0 ? step->op->mixed[in] : NULL;
+        i->singles = i->mixed != NULL ? step->op->singles : 0;
     }
     place_result(l, (int32_t)(i - l->instruction), s);
 }
@@ -323,7 +365,7 @@ static void lower_node(lowering *l, int32_t s)
 
 static bool has_kernel(const tp_fusion *f, const tp__instruction *outer, tp_dtype dtype)
 {
-    return outer->kind == TP__FOLD ? f->fold[dtype] != NULL : f->map[dtype] != NULL;
+    return outer->kind == TP__FOLD ? f->fold[dtype] != NULL : f->mixed[dtype] != NULL;
 }
 
 static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *outer,
@@ -336,7 +378,7 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
         return NULL;
     for (; f != NULL && f->inner != NULL; f++)
         if (f->inner == steps[inner->step].op && f->operand == k && has_kernel(f, outer, inner->dtype) &&
-            inner->map == steps[inner->step].op->map[inner->dtype])
+            inner->fused == NULL)
             return f;
     return NULL;
 }
@@ -372,7 +414,9 @@ static bool fuse_pairs(lowering *l)
                 continue;
             if (!splice(l, outer, inner, k))
                 return false;
-            outer->map = f->map[outer->dtype];
+            outer->map = NULL;
+            outer->mixed = f->mixed[outer->dtype];
+            outer->singles = f->singles;
             outer->reduction = f->fold[outer->dtype];
             outer->fused = f->inner->name;
             break;
@@ -380,6 +424,61 @@ static bool fuse_pairs(lowering *l)
     }
     return true;
 }
+
+/* ---- Single numbers -------------------------------------------------------------------------------- */
+
+/* One operand that the kernel cannot take as a single number becomes a block. */
+static bool widen(lowering *l, int32_t index, int32_t k)
+{
+    const tp__operand o = l->instruction[index].x[k];
+    const int32_t phase = l->instruction[index].phase;
+    tp__operand wide = {.kind = TP__FIXED, .size = o.size, .step = o.step};
+
+    if (o.step >= 0 && l->p->program->step[o.step].op == &tp__scalar_op) {
+        l->p->at[o.step].is_block = true;
+    } else {
+        tp__instruction *i = emit(l, TP__SPREAD, l->instruction[index].step, phase, false, 1);
+        if (i == NULL)
+            return false;
+        i->row = l->instruction[index].row;
+        i->once = !i->row && o.kind != TP__LINE; /* a line's number is another for each block */
+        i->before = index;
+        i->y.size = o.size;
+        i->x[0] = o;
+        wide = register_of(l, i);
+    }
+    l->instruction[index].x[k] = wide;
+    return true;
+}
+
+static unsigned single_operands(const tp__instruction *i)
+{
+    unsigned single = 0;
+    for (int32_t k = 0; k < i->n; k++)
+        single |= (unsigned)i->x[k].single << k;
+    return single;
+}
+
+static bool settle_singles(lowering *l)
+{
+    const int32_t n = l->kernel->instructions;
+    for (int32_t j = 0; j < n; j++) {
+        const tp__instruction_kind kind = l->instruction[j].kind;
+        if (l->instruction[j].dropped || kind == TP__GATHER || kind == TP__SPREAD)
+            continue;
+        for (int32_t k = l->instruction[j].n - 1; k >= 0; k--) {
+            const unsigned single = single_operands(&l->instruction[j]);
+            if (single == 0 || (l->instruction[j].singles >> single & 1))
+                break;
+            if (l->instruction[j].x[k].single && !widen(l, j, k))
+                return false;
+        }
+        l->instruction[j].single = single_operands(&l->instruction[j]);
+    }
+    return true;
+}
+
+/* ---- What nothing reads ---------------------------------------------------------------------------- */
 
 /* What nothing reads any more. */
 static void drop_unread(lowering *l)
@@ -411,7 +510,17 @@ static int sort_key(const tp__instruction *i)
     return 2 * i->phase + !is_row_stage(i);
 }
 
-/* Stable: by phase, row stage first.  Names of registers follow. */
+static int32_t place_sorted(const lowering *l, tp__instruction *sorted, int32_t *moved, int32_t i, int key,
+                            int32_t at)
+{
+    if (sort_key(&l->instruction[i]) != key || l->instruction[i].dropped)
+        return at;
+    moved[i] = at;
+    sorted[at] = l->instruction[i];
+    return at + 1;
+}
+
+/* Stable: by phase, row stage first; those that were made for another right before it.  Names of registers follow. */
 static bool sort_instructions(lowering *l)
 {
     tp__kernel *kernel = l->kernel;
@@ -423,11 +532,12 @@ static bool sort_instructions(lowering *l)
     if (sorted == NULL || moved == NULL)
         return false;
     for (int key = 0; key <= 2 * kernel->phases + 1; key++)
-        for (int32_t i = 0; i < n; i++)
-            if (sort_key(&l->instruction[i]) == key && !l->instruction[i].dropped) {
-                moved[i] = at;
-                sorted[at++] = l->instruction[i];
-            }
+        for (int32_t i = 0; i < n && l->instruction[i].before < 0; i++) {
+            for (int32_t j = n - 1; j > i && l->instruction[j].before >= 0; j--)
+                if (l->instruction[j].before == i)
+                    at = place_sorted(l, sorted, moved, j, key, at);
+            at = place_sorted(l, sorted, moved, i, key, at);
+        }
     kernel->instructions = at;
     for (int32_t i = 0; i < at; i++)
         for (int32_t k = 0; k < sorted[i].n; k++)
@@ -549,6 +659,8 @@ bool tp__lower(planner *p, tp__kernel *kernel)
     if (l.failed || !fuse_pairs(&l))
         return false;
     drop_unread(&l);
+    if (!settle_singles(&l))
+        return false;
     if (!sort_instructions(&l) || !give_registers(&l))
         return false;
     lay_out_scratch(kernel);

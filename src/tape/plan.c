@@ -85,16 +85,25 @@ static bool place_values(planner *p, size_t *offset, size_t *peak)
 
 /* ---- Constants ------------------------------------------------------------------------------------- */
 
-/* A known number stands repeated over a whole block, so that kernels read it as they read anything else. */
-static size_t constant_bytes(const tp__step *step)
+/* A known number stands alone, or repeated over a block where some kernel reads it as it reads anything else. */
+static int64_t constant_count(const planner *p, int32_t s)
 {
-    return step->op == &tp__scalar_op ? rounded(TP__BLOCK * tp_dtype_size(step->dtype)) + TP__ALIGNMENT : 0;
+    if (p->program->step[s].op != &tp__scalar_op)
+        return 0;
+    return p->at[s].is_block ? TP__BLOCK : 1;
 }
 
-static void fill_constant(const tp__step *step)
+static size_t constant_bytes(const planner *p, int32_t s)
+{
+    const int64_t count = constant_count(p, s);
+    const size_t bytes = rounded((size_t)count * tp_dtype_size(p->program->step[s].dtype));
+    return count > 1 ? bytes + TP__ALIGNMENT : bytes; /* neighbours use different sets of the cache */
+}
+
+static void fill_constant(const tp__step *step, int64_t count)
 {
     const double value = ((const tp__scalar_attr *)step->attr)->value;
-    for (int i = 0; i < TP__BLOCK; i++)
+    for (int64_t i = 0; i < count; i++)
         if (step->dtype == TP_F32)
             ((float *)step->data)[i] = (float)value;
         else if (step->dtype == TP_F64)
@@ -105,16 +114,20 @@ static void fill_constant(const tp__step *step)
 
 /* ---- Addresses ------------------------------------------------------------------------------------- */
 
+static void set_address(const planner *p, tp__operand *o)
+{
+    if (o->step >= 0)
+        o->memory = (char *)p->program->step[o->step].data + o->offset;
+}
+
 static void set_addresses(planner *p)
 {
     for (tp__kernel *k = p->plan->kernel; k != NULL; k = k->next)
         for (int32_t i = 0; i < k->instructions; i++) {
             tp__instruction *instruction = &k->instruction[i];
-            if (instruction->y.step >= 0)
-                instruction->y.memory = p->program->step[instruction->y.step].data;
+            set_address(p, &instruction->y);
             for (int32_t j = 0; j < instruction->n; j++)
-                if (instruction->x[j].step >= 0)
-                    instruction->x[j].memory = p->program->step[instruction->x[j].step].data;
+                set_address(p, &instruction->x[j]);
         }
 }
 
@@ -157,7 +170,7 @@ static bool allocate(planner *p, const size_t *offset, size_t peak, size_t block
 
     measure_kernels(plan);
     for (int32_t s = 0; s < program->steps; s++)
-        total += constant_bytes(&program->step[s]);
+        total += constant_bytes(p, s);
     total += tp__snapshot_bytes(program) + block_bytes + call_bytes + plan->partials +
              plan->scratch * (size_t)plan->threads;
     program->memory = tp__allocate(&program->tape->allocator, total);
@@ -175,9 +188,9 @@ static bool allocate(planner *p, const size_t *offset, size_t peak, size_t block
                                             : NULL;
         if (step->op == &tp__scalar_op) {
             step->data = next;
-            fill_constant(step);
+            fill_constant(step, constant_count(p, s));
         }
-        next += constant_bytes(step);
+        next += constant_bytes(p, s);
     }
     next = tp__place_snapshots(program, next);
     program->block = next;

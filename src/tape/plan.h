@@ -41,7 +41,8 @@ typedef struct tp__operand {
     tp__operand_kind kind;
     int32_t size;  /* of an element */
     int32_t step;  /* whose memory, or -1 */
-    size_t offset; /* in the thread's scratch */
+    bool single;   /* one number for the whole block */
+    size_t offset; /* in the thread's scratch, or in the step's memory */
     char *memory;
     /* Of block b the address is (in_scratch ? scratch + offset : memory) + b.index[index] * stride. */
     bool in_scratch;
@@ -67,8 +68,11 @@ typedef struct tp__instruction {
     bool dropped;  /* nothing reads it: another instruction does its work */
     int32_t phase; /* row instructions of a phase come before its full ones */
     int32_t step;
+    int32_t before; /* the instruction that it was made for, or -1 */
     tp_map_kernel map;
-    const char *fused; /* the op that a pair's kernel took in, or NULL */
+    tp_mixed_kernel mixed;    /* preferred, if there is one */
+    unsigned singles, single; /* combinations of single operands that it can have; those that they are */
+    const char *fused;        /* the op that a pair's kernel took in, or NULL */
     const tp_fold *reduction;
     const void *attr;
     tp_dtype dtype; /* of the result */

@@ -12,6 +12,7 @@ typedef struct placed {
     bool row;           /* in its kernel: a row value */
     bool stored;        /* has memory */
     bool is_copy;       /* a view that had to become a copy */
+    bool is_block;      /* a known number that must stand repeated over a block */
     int32_t phase;
     int32_t last; /* order of the last kernel that reads its memory; INT32_MAX: an output */
     int32_t copied_from;
