@@ -35,7 +35,8 @@ enum {
     /* A map that may yield a finite value from a last operand that is not (the strong zero). */
     TP_OP_HIDES = 1 << 3,
     /* A map of (mask, value) that is the value or 0, as the mask says: the gradient takes the mask off before it applies a
-     * rule and puts it on the contributions, which so need no other strong zero. */
+     * rule and puts it on the contributions, which so need no other strong zero.  It names its opposite, which is the value
+     * where this one is 0, and joins two values under one mask. */
     TP_OP_MASKS = 1 << 4,
     /* A call whose bits may depend on the number of threads. */
     TP_OP_THREAD_DEPENDENT = 1 << 5,
@@ -189,6 +190,9 @@ typedef struct tp_op {
     /* NULL: none.  Returns an equal tensor that is already there or cheaper, exact to the bit for all operands,
      * or (tp_tensor){0} when there is none. */
     tp_tensor (*simplify)(const tp_tensor *x, int n, const void *attr);
+    /* Of TP_OP_MASKS: join(mask, a, b) is this op's value of a plus the opposite's of b. */
+    const struct tp_op *opposite;
+    tp_tensor (*join)(tp_tensor mask, tp_tensor a, tp_tensor b);
     /* By the operands' dtype; NULL where the op does not take it. */
     tp_map_kernel map[TP_DTYPE_COUNT];
     /* NULL, or the same kernels for operands that are single numbers, in the combinations that `singles` allows: if its bit
@@ -324,9 +328,9 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 #define TP_CASES4_(LOADS, EXPRESSION)                                                                        \
     TP_CASES3_(LOADS, EXPRESSION)                                                                            \
     TP_CASE_(7, LOADS, EXPRESSION)                                                                           \
-    TP_CASE_(8, LOADS, EXPRESSION) TP_CASE_(9, LOADS, EXPRESSION) TP_CASE_(10, LOADS, EXPRESSION)            \
-        TP_CASE_(11, LOADS, EXPRESSION) TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION)      \
-            TP_CASE_(14, LOADS, EXPRESSION)
+    TP_CASE_(8, LOADS, EXPRESSION)                                                                           \
+    TP_CASE_(9, LOADS, EXPRESSION) TP_CASE_(10, LOADS, EXPRESSION) TP_CASE_(11, LOADS, EXPRESSION)           \
+        TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION) TP_CASE_(14, LOADS, EXPRESSION)
 #define TP_MIXED_LOOPS_(NAME, TYPE, ONES, LOADS, CASES, EXPRESSION)                                          \
     TP_INSTRUCTION_SETS                                                                                      \
     static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,                  \

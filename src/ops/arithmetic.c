@@ -38,8 +38,6 @@ static bool is_finite_constant(tp_tensor x)
 TP_MAP1(neg, -x)
 TP_MAP1_I32(neg, (int32_t)(0u - (uint32_t)x))
 
-static const tp_op neg; /* below; its own simplification looks for it */
-
 static void neg_vjp(const tp_vjp *d)
 {
     d->dx[0] = tp_neg(d->g);
@@ -48,22 +46,29 @@ static void neg_vjp(const tp_vjp *d)
 static tp_tensor neg_simplify(const tp_tensor *x, int n, const void *attr)
 {
     (void)n, (void)attr;
-    return tp_op_of(x[0]) == &neg ? tp_operand_of(x[0], 0) : (tp_tensor){0};
+    return tp_op_of(x[0]) == &tp__neg ? tp_operand_of(x[0], 0) : (tp_tensor){0};
 }
 
-static const tp_op neg = {
+TP_FUSED2(neg_mul, -(a *b))
+static const tp_fusion neg_fusion[] = {
+    {&tp__mul, 0, TP_FUSED_KERNELS(neg_mul)},
+    {.inner = NULL},
+};
+
+const tp_op tp__neg = {
     .name = "neg",
     .kind = TP_MAP,
     .arity = 1,
     .flags = TP_OP_FINITE,
     .vjp = neg_vjp,
     .simplify = neg_simplify,
+    .fusion = neg_fusion,
     TP_MAP_KERNELS_I32(neg),
 };
 
 tp_tensor tp_neg(tp_tensor x)
 {
-    return record1(&neg, x);
+    return record1(&tp__neg, x);
 }
 
 /* ---- add ------------------------------------------------------------------------------------------- */
@@ -88,10 +93,22 @@ static tp_tensor add_simplify(const tp_tensor *x, int n, const void *attr)
 
 TP_FUSED3(mul_add, a *b + c)
 TP_FUSED3(add_mul, a + b * c)
+TP_FUSED2(neg_add, b - a)
+TP_FUSED2(add_neg, a - b)
+TP_FUSED3(keep_add, (a != 0 ? b : 0) + c)
+TP_FUSED3(add_keep, a + (b != 0 ? c : 0))
+TP_FUSED3(drop_add, (a != 0 ? 0 : b) + c)
+TP_FUSED3(add_drop, a + (b != 0 ? 0 : c))
 
 static const tp_fusion add_fusion[] = {
     {&tp__mul, 0, TP_FUSED_KERNELS(mul_add)},
     {&tp__mul, 1, TP_FUSED_KERNELS(add_mul)},
+    {&tp__neg, 0, TP_FUSED_KERNELS(neg_add)},
+    {&tp__neg, 1, TP_FUSED_KERNELS(add_neg)},
+    {&tp__keep, 0, TP_FUSED_KERNELS(keep_add)},
+    {&tp__keep, 1, TP_FUSED_KERNELS(add_keep)},
+    {&tp__drop, 0, TP_FUSED_KERNELS(drop_add)},
+    {&tp__drop, 1, TP_FUSED_KERNELS(add_drop)},
     {.inner = NULL},
 };
 
@@ -130,14 +147,16 @@ static tp_tensor sub_simplify(const tp_tensor *x, int n, const void *attr)
 
 TP_FUSED3(mul_sub, a *b - c)
 TP_FUSED3(sub_mul, a - b * c)
+TP_FUSED2(sub_neg, a + b)
 
 static const tp_fusion sub_fusion[] = {
     {&tp__mul, 0, TP_FUSED_KERNELS(mul_sub)},
     {&tp__mul, 1, TP_FUSED_KERNELS(sub_mul)},
+    {&tp__neg, 1, TP_FUSED_KERNELS(sub_neg)},
     {.inner = NULL},
 };
 
-static const tp_op sub = {
+const tp_op tp__sub = {
     .name = "sub",
     .kind = TP_MAP,
     .arity = 2,
@@ -150,8 +169,10 @@ static const tp_op sub = {
 
 tp_tensor tp_sub(tp_tensor a, tp_tensor b)
 {
-    return record2(&sub, a, b);
+    return record2(&tp__sub, a, b);
 }
+
+static const tp_op sign; /* below; a product takes it in */
 
 /* ---- mul ------------------------------------------------------------------------------------------- */
 
@@ -180,12 +201,33 @@ static tp_tensor mul_simplify(const tp_tensor *x, int n, const void *attr)
     return (tp_tensor){0};
 }
 
+TP_FUSED3(mul_mul, a *b *c)
+TP_FUSED3(mul_by_mul, a *(b *c))
+TP_FUSED2(square_mul, a *a *b)
+TP_FUSED2(mul_square, a *(b *b))
+TP_FUSED2(sign_mul, TP_SIGN(a) * b)
+TP_FUSED2(mul_sign, a *TP_SIGN(b))
+TP_FUSED3(sub_by_mul, (a - b) * c)
+TP_FUSED3(mul_by_sub, a *(b - c))
+static const tp_fusion mul_fusion[] = {
+    {&tp__mul, 0, TP_FUSED_KERNELS(mul_mul)},
+    {&tp__mul, 1, TP_FUSED_KERNELS(mul_by_mul)},
+    {&tp__square, 0, TP_FUSED_KERNELS(square_mul)},
+    {&tp__square, 1, TP_FUSED_KERNELS(mul_square)},
+    {&sign, 0, TP_FUSED_KERNELS(sign_mul)},
+    {&sign, 1, TP_FUSED_KERNELS(mul_sign)},
+    {&tp__sub, 0, TP_FUSED_KERNELS(sub_by_mul)},
+    {&tp__sub, 1, TP_FUSED_KERNELS(mul_by_sub)},
+    {.inner = NULL},
+};
+
 const tp_op tp__mul = {
     .name = "mul",
     .kind = TP_MAP,
     .arity = 2,
     .vjp = mul_vjp,
     .simplify = mul_simplify,
+    .fusion = mul_fusion,
     TP_MAP_KERNELS_I32(mul),
 };
 
@@ -209,11 +251,18 @@ static void square_vjp(const tp_vjp *d)
     d->dx[0] = tp_mul(tp_scale(d->g, 2), d->x[0]);
 }
 
+TP_FUSED2(square_of_sub, (a - b) * (a - b))
+static const tp_fusion square_fusion[] = {
+    {&tp__sub, 0, TP_FUSED_KERNELS(square_of_sub)},
+    {.inner = NULL},
+};
+
 const tp_op tp__square = {
     .name = "square",
     .kind = TP_MAP,
     .arity = 1,
     .vjp = square_vjp,
+    .fusion = square_fusion,
     TP_MAP_KERNELS_I32(square),
 };
 
@@ -378,5 +427,5 @@ tp_tensor tp_clamp(tp_tensor x, double low, double high)
     return y;
 }
 
-const tp_op *const tp__arithmetic_ops[] = {&neg,  &add,      &sub,     &tp__mul, &divide, &tp__square,
-                                           &sign, &absolute, &maximum, &minimum, NULL};
+const tp_op *const tp__arithmetic_ops[] = {&tp__neg, &add,      &tp__sub, &tp__mul, &divide, &tp__square,
+                                           &sign,    &absolute, &maximum, &minimum, NULL};

@@ -71,8 +71,6 @@ tp_tensor tp_greater_equal(tp_tensor a, tp_tensor b)
 
 /* ---- keep, drop: a value or 0 ----------------------------------------------------------------------- */
 
-static const tp_op drop;
-
 static tp_tensor record_mask(const tp_op *op, tp_tensor mask, tp_tensor x)
 {
     return tp_record(op, (tp_tensor[]){mask, x}, 2, NULL);
@@ -90,7 +88,7 @@ static void keep_vjp(const tp_vjp *d)
 
 static void drop_vjp(const tp_vjp *d)
 {
-    d->dx[1] = record_mask(&drop, d->x[0], d->g);
+    d->dx[1] = record_mask(&tp__drop, d->x[0], d->g);
 }
 
 TP_FUSED3(keep_equal, a == b ? c : 0)
@@ -99,11 +97,14 @@ TP_FUSED3(keep_less_equal, a <= b ? c : 0)
 TP_FUSED3(drop_equal, a == b ? 0 : c)
 TP_FUSED3(drop_less, a < b ? 0 : c)
 TP_FUSED3(drop_less_equal, a <= b ? 0 : c)
+TP_FUSED3(keep_mul, a != 0 ? b * c : 0)
+TP_FUSED3(drop_mul, a != 0 ? 0 : b * c)
 
 static const tp_fusion keep_fusion[] = {
     {&equal, 0, TP_FUSED_KERNELS(keep_equal)},
     {&less, 0, TP_FUSED_KERNELS(keep_less)},
     {&less_equal, 0, TP_FUSED_KERNELS(keep_less_equal)},
+    {&tp__mul, 1, TP_FUSED_KERNELS(keep_mul)},
     {.inner = NULL},
 };
 
@@ -111,17 +112,30 @@ static const tp_fusion drop_fusion[] = {
     {&equal, 0, TP_FUSED_KERNELS(drop_equal)},
     {&less, 0, TP_FUSED_KERNELS(drop_less)},
     {&less_equal, 0, TP_FUSED_KERNELS(drop_less_equal)},
+    {&tp__mul, 1, TP_FUSED_KERNELS(drop_mul)},
     {.inner = NULL},
 };
 
-#define MASK(NAME)                                                                                           \
+/* What one of them keeps and what the other keeps of something else are one choice. */
+static tp_tensor kept_first(tp_tensor mask, tp_tensor kept, tp_tensor dropped)
+{
+    return tp_where(mask, kept, dropped);
+}
+
+static tp_tensor dropped_first(tp_tensor mask, tp_tensor dropped, tp_tensor kept)
+{
+    return tp_where(mask, kept, dropped);
+}
+
+#define MASK(NAME, OPPOSITE, JOIN)                                                                           \
     {                                                                                                        \
         .name = #NAME, .kind = TP_MAP, .arity = 2, .flags = TP_OP_FINITE | TP_OP_HIDES | TP_OP_MASKS,        \
-        .vjp = NAME##_vjp, .fusion = NAME##_fusion, TP_MAP_KERNELS_I32(NAME)                                 \
+        .vjp = NAME##_vjp, .opposite = &tp__##OPPOSITE, .join = JOIN, .fusion = NAME##_fusion,               \
+        TP_MAP_KERNELS_I32(NAME)                                                                             \
     }
 
-const tp_op tp__keep = MASK(keep);
-static const tp_op drop = MASK(drop);
+const tp_op tp__keep = MASK(keep, drop, kept_first);
+const tp_op tp__drop = MASK(drop, keep, dropped_first);
 
 /* ---- where ----------------------------------------------------------------------------------------- */
 
@@ -133,7 +147,7 @@ static void where_vjp(const tp_vjp *d)
     if (d->need[1])
         d->dx[1] = record_mask(&tp__keep, d->x[0], d->g);
     if (d->need[2])
-        d->dx[2] = record_mask(&drop, d->x[0], d->g);
+        d->dx[2] = record_mask(&tp__drop, d->x[0], d->g);
 }
 
 static tp_tensor where_simplify(const tp_tensor *x, int n, const void *attr)
@@ -285,6 +299,6 @@ tp_tensor tp_cast(tp_tensor x, tp_dtype dtype)
     return tp_record(&cast[dtype], &x, 1, NULL);
 }
 
-const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &less, &less_equal,
-                                       &tp__where,    &tp__keep,     &drop, &cast[TP_F32],
+const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &less,     &less_equal,
+                                       &tp__where,    &tp__keep,     &tp__drop, &cast[TP_F32],
                                        &cast[TP_F64], &cast[TP_I32], NULL};

@@ -80,11 +80,18 @@ static void exp_vjp(const tp_vjp *d)
     d->dx[0] = tp_mul(d->g, d->y);
 }
 
+TP_FUSED2(exp_of_sub, TP_EXP(a - b))
+static const tp_fusion exp_fusion[] = {
+    {&tp__sub, 0, TP_FUSED_KERNELS(exp_of_sub)},
+    {.inner = NULL},
+};
+
 static const tp_op exponential = {
     .name = "exp",
     .kind = TP_MAP,
     .arity = 1,
     .vjp = exp_vjp,
+    .fusion = exp_fusion,
     TP_MAP_KERNELS(exp),
 };
 

@@ -373,8 +373,9 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
 {
     const tp__step *steps = l->p->program->step;
     const tp_fusion *f = steps[outer->step].op->fusion;
-    if (inner->kind != TP__APPLY || outer->n + inner->n - 1 > TP__MOST_OPERANDS ||
-        inner->phase != outer->phase || inner->row != outer->row || inner->dtype != outer->dtype)
+    if ((outer->kind != TP__APPLY && outer->kind != TP__FOLD) || inner->kind != TP__APPLY ||
+        outer->n + inner->n - 1 > TP__MOST_OPERANDS || inner->phase != outer->phase ||
+        inner->row != outer->row || inner->dtype != outer->dtype)
         return NULL;
     for (; f != NULL && f->inner != NULL; f++)
         if (f->inner == steps[inner->step].op && f->operand == k && has_kernel(f, outer, inner->dtype) &&
@@ -398,29 +399,54 @@ static bool splice(lowering *l, tp__instruction *outer, const tp__instruction *i
     return true;
 }
 
-/* An instruction that follows one of its operands' closely becomes one with it, where the op has a kernel for the pair. */
+static bool is_register(const tp__operand *x, int32_t filler)
+{
+    return x->kind == TP__REGISTER && x->offset == (size_t)filler;
+}
+
+/* Has every reader a kernel for the pair, so that the inner instruction goes? */
+static bool can_go(const lowering *l, int32_t inner)
+{
+    bool read = false;
+    for (int32_t j = inner + 1; j < l->kernel->instructions; j++) {
+        const tp__instruction *outer = &l->instruction[j];
+        int32_t times = 0;
+        for (int32_t k = 0; k < outer->n; k++)
+            if (is_register(&outer->x[k], inner)) {
+                if (times++ > 0 || outer->fused != NULL ||
+                    find_fusion(l, outer, &l->instruction[inner], k) == NULL)
+                    return false;
+                read = true;
+            }
+    }
+    return read;
+}
+
+static bool fuse(lowering *l, tp__instruction *outer, const tp__instruction *inner, int32_t k)
+{
+    const tp_fusion *f = find_fusion(l, outer, inner, k);
+    if (!splice(l, outer, inner, k))
+        return false;
+    outer->map = NULL;
+    outer->mixed = f->mixed[outer->dtype];
+    outer->singles = f->singles;
+    outer->reduction = f->fold[outer->dtype];
+    outer->fused = f->inner->name;
+    return true;
+}
+
+/* An instruction whose readers all have a kernel for the pair becomes one with each of them. */
 static bool fuse_pairs(lowering *l)
 {
     for (int32_t i = 0; i < l->kernel->instructions; i++) {
-        tp__instruction *outer = &l->instruction[i];
-        if (outer->kind != TP__APPLY && outer->kind != TP__FOLD)
+        const tp__instruction *inner = &l->instruction[i];
+        if (inner->kind != TP__APPLY || inner->fused != NULL || inner->y.kind != TP__REGISTER ||
+            !can_go(l, i))
             continue;
-        for (int32_t k = 0; k < outer->n; k++) {
-            if (outer->x[k].kind != TP__REGISTER)
-                continue;
-            const tp__instruction *inner = &l->instruction[outer->x[k].offset];
-            const tp_fusion *f = find_fusion(l, outer, inner, k);
-            if (f == NULL)
-                continue;
-            if (!splice(l, outer, inner, k))
-                return false;
-            outer->map = NULL;
-            outer->mixed = f->mixed[outer->dtype];
-            outer->singles = f->singles;
-            outer->reduction = f->fold[outer->dtype];
-            outer->fused = f->inner->name;
-            break;
-        }
+        for (int32_t j = i + 1; j < l->kernel->instructions; j++)
+            for (int32_t k = 0; k < l->instruction[j].n; k++)
+                if (is_register(&l->instruction[j].x[k], i) && !fuse(l, &l->instruction[j], inner, k))
+                    return false;
     }
     return true;
 }
