@@ -161,12 +161,13 @@ TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 
 /* ---- The op ----------------------------------------------------------------------------------------- */
 
-/* Two ops in one instruction: this map or reduction with its operand number `operand` made by the map `inner`.  The
+/* Two ops (or three) in one instruction: this map or reduction with its operand number `operand` made by the map `inner`.  The
  * kernel's operands are this op's with the inner op's in the place of that one; its results are the same to the bit.  A
  * reduction has `fold`, a map `mixed`. */
 typedef struct tp_fusion {
     const struct tp_op *inner;
     int operand;
+    const struct tp_op *innermost; /* NULL, or what made the inner op's operand 0, taken in as well */
     tp_mixed_kernel mixed[TP_DTYPE_COUNT];
     unsigned singles; /* as in tp_op */
     const tp_fold *fold[TP_DTYPE_COUNT];
@@ -329,8 +330,10 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     TP_CASES3_(LOADS, EXPRESSION)                                                                            \
     TP_CASE_(7, LOADS, EXPRESSION)                                                                           \
     TP_CASE_(8, LOADS, EXPRESSION)                                                                           \
-    TP_CASE_(9, LOADS, EXPRESSION) TP_CASE_(10, LOADS, EXPRESSION) TP_CASE_(11, LOADS, EXPRESSION)           \
-        TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION) TP_CASE_(14, LOADS, EXPRESSION)
+    TP_CASE_(9, LOADS, EXPRESSION)                                                                           \
+    TP_CASE_(10, LOADS, EXPRESSION)                                                                          \
+    TP_CASE_(11, LOADS, EXPRESSION) TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION)          \
+        TP_CASE_(14, LOADS, EXPRESSION)
 #define TP_MIXED_LOOPS_(NAME, TYPE, ONES, LOADS, CASES, EXPRESSION)                                          \
     TP_INSTRUCTION_SETS                                                                                      \
     static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,                  \
@@ -411,6 +414,18 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     LOADS const T element_ = (T)(ELEMENT);                                                                   \
     const WIDE b = (WIDE)element_;
 
+/* Inlined into the tree's function, the lanes would lie in memory (gcc 12): twice the time. */
+#if defined(__GNUC__)
+#define TP_APART_ __attribute__((noinline))
+#else
+#define TP_APART_
+#endif
+
+/* One step of the tree over TP_LANES lanes. */
+#define TP_HALVE_(NAME, HALF)                                                                                \
+    for (int l = 0; l < HALF; l++)                                                                           \
+        lane[l] = NAME##_of(lane[l], lane[l + HALF]);
+
 /* GROUP elements of a lane are folded among themselves before they meet the lane. */
 #define TP_FOLD_FUNCTIONS_(NAME, TYPE, WIDE, FIELD, IDENTITY, EXPRESSION, LOADS, ELEMENT, GROUP)             \
     static inline WIDE NAME##_of(WIDE a, WIDE b)                                                             \
@@ -422,7 +437,7 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
         TP_ELEMENT_(TYPE, WIDE, LOADS, ELEMENT)                                                              \
         return b;                                                                                            \
     }                                                                                                        \
-    static inline void NAME##_into(int64_t n_, WIDE *lane, const void *const *x_)                            \
+    TP_INSTRUCTION_SETS TP_APART_ static void NAME##_into(int64_t n_, WIDE *lane, const void *const *x_)     \
     {                                                                                                        \
         int64_t i_ = 0;                                                                                      \
         for (; GROUP == 4 && i_ + 4 * TP_LANES <= n_; i_ += 4 * TP_LANES)                                    \
@@ -443,10 +458,7 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     }                                                                                                        \
     static inline WIDE NAME##_tree(WIDE *lane)                                                               \
     {                                                                                                        \
-        for (int half = TP_LANES / 2; half > 0; half /= 2)                                                   \
-            for (int l = 0; l < half; l++)                                                                   \
-                lane[l] = NAME##_of(lane[l], lane[l + half]);                                                \
-        return lane[0];                                                                                      \
+        TP_HALVE_(NAME, 8) TP_HALVE_(NAME, 4) TP_HALVE_(NAME, 2) TP_HALVE_(NAME, 1) return lane[0];          \
     }                                                                                                        \
     TP_INSTRUCTION_SETS                                                                                      \
     static tp_partial NAME##_tile(int64_t n_, const void *const *x_)                                         \

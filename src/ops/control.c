@@ -50,7 +50,7 @@ static void guard_vjp(const tp_vjp *d)
 TP_FUSED3(guard_mul, a == 0 ? (T)0 : b * c)
 
 static const tp_fusion guard_fusion[] = {
-    {&tp__mul, 1, TP_FUSED_KERNELS(guard_mul)},
+    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(guard_mul)},
     {.inner = NULL},
 };
 

@@ -83,7 +83,8 @@ static void print_instruction(const tp_program *program, const tp__instruction *
     fprintf(stream, " = %s%s%s", name[i->kind], named ? program->step[i->step].op->name : "",
             i->fused != NULL ? " of " : "");
     if (i->fused != NULL)
-        fprintf(stream, "%s", i->fused);
+        fprintf(stream, "%s%s%s", i->fused->name, i->innermost != NULL ? " of " : "",
+                i->innermost != NULL ? i->innermost->name : "");
     for (int32_t m = 0; m < i->n; m++)
         print_operand(program, &i->x[m], stream);
     fprintf(stream, "\n");

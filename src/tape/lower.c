@@ -379,7 +379,7 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
         return NULL;
     for (; f != NULL && f->inner != NULL; f++)
         if (f->inner == steps[inner->step].op && f->operand == k && has_kernel(f, outer, inner->dtype) &&
-            inner->fused == NULL)
+            inner->fused == f->innermost && inner->fused_operand == 0)
             return f;
     return NULL;
 }
@@ -431,7 +431,9 @@ static bool fuse(lowering *l, tp__instruction *outer, const tp__instruction *inn
     outer->mixed = f->mixed[outer->dtype];
     outer->singles = f->singles;
     outer->reduction = f->fold[outer->dtype];
-    outer->fused = f->inner->name;
+    outer->fused = f->inner;
+    outer->fused_operand = k;
+    outer->innermost = f->innermost;
     return true;
 }
 
@@ -440,8 +442,7 @@ static bool fuse_pairs(lowering *l)
 {
     for (int32_t i = 0; i < l->kernel->instructions; i++) {
         const tp__instruction *inner = &l->instruction[i];
-        if (inner->kind != TP__APPLY || inner->fused != NULL || inner->y.kind != TP__REGISTER ||
-            !can_go(l, i))
+        if (inner->kind != TP__APPLY || inner->y.kind != TP__REGISTER || !can_go(l, i))
             continue;
         for (int32_t j = i + 1; j < l->kernel->instructions; j++)
             for (int32_t k = 0; k < l->instruction[j].n; k++)

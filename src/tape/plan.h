@@ -72,7 +72,8 @@ typedef struct tp__instruction {
     tp_map_kernel map;
     tp_mixed_kernel mixed;    /* preferred, if there is one */
     unsigned singles, single; /* combinations of single operands that it can have; those that they are */
-    const char *fused;        /* the op that a pair's kernel took in, or NULL */
+    const tp_op *fused, *innermost; /* ops that a pair's kernel took in, or NULL */
+    int32_t fused_operand;          /* where */
     const tp_fold *reduction;
     const void *attr;
     tp_dtype dtype; /* of the result */
