@@ -177,6 +177,14 @@ typedef struct tp_fusion {
 #define TP_FUSED_KERNELS(NAME) .mixed = {NAME##_f32_mixed, NAME##_f64_mixed}, .singles = NAME##_singles
 #define TP_FUSED_FOLDS(NAME)   .fold = {&NAME##_f32_fold, &NAME##_f64_fold}
 
+/* A map of one operand x that can also be computed from x and a value that other maps of x need as well (sigmoid and
+ * softplus: e^-|x|).  Where two such maps of one x meet in a loop, that value is computed once.  The results are the same
+ * to the bit. */
+typedef struct tp_sharing {
+    const struct tp_op *part;           /* a map of x; its own kernels are all that matters */
+    tp_mixed_kernel of[TP_DTYPE_COUNT]; /* of x and the part */
+} tp_sharing;
+
 /* Fields that are zero have the stated default, so that a definition names only what the op has. */
 typedef struct tp_op {
     const char *name;
@@ -200,7 +208,8 @@ typedef struct tp_op {
      * m is set, `single` may be m.  TP_MAP2 and TP_MAP3 make them. */
     tp_mixed_kernel mixed[TP_DTYPE_COUNT];
     unsigned singles;
-    const tp_fusion *fusion; /* NULL, or a list that ends with an inner op of NULL */
+    const tp_fusion *fusion;   /* NULL, or a list that ends with an inner op of NULL */
+    const tp_sharing *sharing; /* NULL: none */
     tp_source_kernel source[TP_DTYPE_COUNT];
     const tp_fold *reduce[TP_DTYPE_COUNT];
     tp_view_rule view;
@@ -332,8 +341,8 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     TP_CASE_(8, LOADS, EXPRESSION)                                                                           \
     TP_CASE_(9, LOADS, EXPRESSION)                                                                           \
     TP_CASE_(10, LOADS, EXPRESSION)                                                                          \
-    TP_CASE_(11, LOADS, EXPRESSION) TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION)          \
-        TP_CASE_(14, LOADS, EXPRESSION)
+    TP_CASE_(11, LOADS, EXPRESSION)                                                                          \
+    TP_CASE_(12, LOADS, EXPRESSION) TP_CASE_(13, LOADS, EXPRESSION) TP_CASE_(14, LOADS, EXPRESSION)
 #define TP_MIXED_LOOPS_(NAME, TYPE, ONES, LOADS, CASES, EXPRESSION)                                          \
     TP_INSTRUCTION_SETS                                                                                      \
     static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,                  \

@@ -172,10 +172,15 @@ static inline float tp_tanh_f32(float x)
     return tp__from_bits_f32(tp__bits_f32(y) | (tp__bits_f32(x) & 0x80000000u));
 }
 
+/* From x and z = e^-|x|. */
+static inline float tp__sigmoid_of_f32(float x, float z)
+{
+    return (x < 0 ? z : 1) / (1 + z);
+}
+
 static inline float tp_sigmoid_f32(float x)
 {
-    const float z = tp__exp_minus_abs_f32(x);
-    return (x < 0 ? z : 1) / (1 + z);
+    return tp__sigmoid_of_f32(x, tp__exp_minus_abs_f32(x));
 }
 
 /* ---- Logarithms, f32 ---------------------------------------------------------------------------------
@@ -239,12 +244,16 @@ static inline float tp_log1p_f32(float x)
 
 /* max(x, 0) + log(1 + z), z = e^-|x|.  1 + z is 1 + f with f = z or, above sqrt(2), 2 (1 + f) with
  * f = (z - 1) / 2. */
-static inline float tp_softplus_f32(float x)
+static inline float tp__softplus_of_f32(float x, float z)
 {
-    const float z = tp__exp_minus_abs_f32(x);
     const int halve = z > 0x1.a8279ap-2f;
     const float y = tp__log_sum_f32(halve ? 1 : 0, halve ? 0.5f * (z - 1) : z, 0);
     return (x > 0 ? x : 0) + y;
+}
+
+static inline float tp_softplus_f32(float x)
+{
+    return tp__softplus_of_f32(x, tp__exp_minus_abs_f32(x));
 }
 
 /* ---- The same in f64 ---------------------------------------------------------------------------------
@@ -332,10 +341,15 @@ static inline double tp_tanh_f64(double x)
     return tp__from_bits_f64(tp__bits_f64(y) | (tp__bits_f64(x) & 0x8000000000000000u));
 }
 
+/* From x and z = e^-|x|. */
+static inline double tp__sigmoid_of_f64(double x, double z)
+{
+    return (x < 0 ? z : 1) / (1 + z);
+}
+
 static inline double tp_sigmoid_f64(double x)
 {
-    const double z = tp__exp_minus_abs_f64(x);
-    return (x < 0 ? z : 1) / (1 + z);
+    return tp__sigmoid_of_f64(x, tp__exp_minus_abs_f64(x));
 }
 
 /* What log(1 + f) is beside f. */
@@ -398,12 +412,16 @@ static inline double tp_log1p_f64(double x)
     return x > -1 ? y : x == -1 ? -(double)INFINITY : (double)NAN;
 }
 
-static inline double tp_softplus_f64(double x)
+static inline double tp__softplus_of_f64(double x, double z)
 {
-    const double z = tp__exp_minus_abs_f64(x);
     const int halve = z > 0x1.a827999fcef32p-2;
     const double y = tp__log_sum_f64(halve ? 1 : 0, halve ? 0.5 * (z - 1) : z, 0);
     return (x > 0 ? x : 0) + y;
+}
+
+static inline double tp_softplus_f64(double x)
+{
+    return tp__softplus_of_f64(x, tp__exp_minus_abs_f64(x));
 }
 
 /* ---- Maximum, minimum, sign ---------------------------------------------------------------------------- */
@@ -456,6 +474,9 @@ static inline double tp_sign_f64(double x)
 #define TP_TANH(x)     _Generic((x), float : tp_tanh_f32, double : tp_tanh_f64)(x)
 #define TP_SIGMOID(x)  _Generic((x), float : tp_sigmoid_f32, double : tp_sigmoid_f64)(x)
 #define TP_SOFTPLUS(x) _Generic((x), float : tp_softplus_f32, double : tp_softplus_f64)(x)
+#define TP__EXP_MINUS_ABS(x) _Generic((x), float : tp__exp_minus_abs_f32, double : tp__exp_minus_abs_f64)(x)
+#define TP__SIGMOID_OF(x, z) _Generic((x), float : tp__sigmoid_of_f32, double : tp__sigmoid_of_f64)(x, z)
+#define TP__SOFTPLUS_OF(x, z) _Generic((x), float : tp__softplus_of_f32, double : tp__softplus_of_f64)(x, z)
 #define TP_SQRT(x)     _Generic((x), float : sqrtf, double : sqrt)(x)
 #define TP_ABS(x)      _Generic((x), float : fabsf, double : fabs)(x) /* clears the sign, also of -0 and NaN */
 #define TP_FLOOR(x)    _Generic((x), float : floorf, double : floor)(x)

@@ -58,7 +58,14 @@ tp_tensor tp_selu(tp_tensor x)
 
 /* ---- sigmoid --------------------------------------------------------------------------------------- */
 
+/* What sigmoid and softplus of the same number share. */
+TP_MAP1(exp_minus_abs, TP__EXP_MINUS_ABS(x))
+static const tp_op exp_minus_abs = {
+    .name = "exp_minus_abs", .kind = TP_MAP, .arity = 1, TP_MAP_KERNELS(exp_minus_abs)};
+
 TP_MAP1(sigmoid, TP_SIGMOID(x))
+TP_FUSED2(sigmoid_of, TP__SIGMOID_OF(a, b))
+static const tp_sharing sigmoid_sharing = {&exp_minus_abs, {sigmoid_of_f32_mixed, sigmoid_of_f64_mixed}};
 
 static void sigmoid_vjp(const tp_vjp *d)
 {
@@ -70,6 +77,7 @@ static const tp_op sigmoid = {
     .kind = TP_MAP,
     .arity = 1,
     .vjp = sigmoid_vjp,
+    .sharing = &sigmoid_sharing,
     TP_MAP_KERNELS(sigmoid),
 };
 
@@ -81,6 +89,8 @@ tp_tensor tp_sigmoid(tp_tensor x)
 /* ---- softplus, log_sigmoid ------------------------------------------------------------------------- */
 
 TP_MAP1(softplus, TP_SOFTPLUS(x))
+TP_FUSED2(softplus_of, TP__SOFTPLUS_OF(a, b))
+static const tp_sharing softplus_sharing = {&exp_minus_abs, {softplus_of_f32_mixed, softplus_of_f64_mixed}};
 
 static void softplus_vjp(const tp_vjp *d)
 {
@@ -92,6 +102,7 @@ static const tp_op softplus = {
     .kind = TP_MAP,
     .arity = 1,
     .vjp = softplus_vjp,
+    .sharing = &softplus_sharing,
     TP_MAP_KERNELS(softplus),
     .low = -30,
     .high = 30,

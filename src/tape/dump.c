@@ -80,8 +80,8 @@ static void print_instruction(const tp_program *program, const tp__instruction *
             : i->once ? "once a row"
                       : "by element");
     print_operand(program, &i->y, stream);
-    fprintf(stream, " = %s%s%s", name[i->kind], named ? program->step[i->step].op->name : "",
-            i->fused != NULL ? " of " : "");
+    const char *op = i->shared_by >= 0 ? i->part->name : program->step[i->step].op->name;
+    fprintf(stream, " = %s%s%s", name[i->kind], named ? op : "", i->fused != NULL ? " of " : "");
     if (i->fused != NULL)
         fprintf(stream, "%s%s%s", i->fused->name, i->innermost != NULL ? " of " : "",
                 i->innermost != NULL ? i->innermost->name : "");

@@ -33,29 +33,8 @@ static bool needs_guard(const tp__sweep *s, const tp__node *node, tp_tensor g, b
 static bool add_to_adjoint(const tp__sweep *s, int32_t id, tp_tensor v)
 {
     int32_t *adjoint = &s->adjoint[id - s->low];
-<<<<<<< HEAD
     if (*adjoint >= 0 && v.id >= 0)
-        v = tp_add(tp_locate(tp__handle(s->tape, *adjoint), v.file, v.line), v);
-=======
-
-    if (v.tape != s->tape || tp__resolve(v, NULL) == NULL) {
-        if (!s->tape->blocked) /* else the rule's own error is the one to report */
-            tp__fail(s->tape, TP_BAD_HANDLE, node->place, "gradient of %s: its rule yields %s for operand %d",
-                     node->op->name, v.tape != s->tape ? "another tape's tensor" : "an invalid tensor", k);
-        return false;
-    }
-    if (tp_dtype_of(v) == TP_WEAK) {
-        double value = 0;
-        tp_is_scalar_constant(v, &value);
-        v = tp_locate(tp_scalar_of(s->tape, operand->dtype, value), v.file, v.line);
-    }
-    if (needs_guard(s, node, g, finite))
-        v = tp_guard(g, v);
-    v = put_masks_on(v, m);
-    v = sum_to_operand(v, node, k, operand);
-    if (*adjoint >= 0)
         v = add_up(tp_locate(tp__handle(s->tape, *adjoint), v.file, v.line), v);
->>>>>>> 2cbddaa (ops, lower, gradient: more pairs in one instruction; opposite masks become one choice)
     *adjoint = v.id;
     return v.id >= 0;
 }

@@ -139,6 +139,7 @@ static tp__instruction *emit(lowering *l, tp__instruction_kind kind, int32_t ste
                            .dtype = s->dtype,
                            .attr = s->attr,
                            .before = -1,
+                           .shared_by = -1,
                            .n = n,
                            .x = x};
     i->y = (tp__operand){.kind = TP__REGISTER, .size = (int32_t)tp_dtype_size(s->dtype), .step = -1};
@@ -334,6 +335,40 @@ static void place_result(lowering *l, int32_t index, int32_t s)
     }
 }
 
+/* Do other steps of the kernel share a part with this one? */
+static bool shares(const lowering *l, int32_t s)
+{
+    const tp__step *steps = l->p->program->step, *step = &steps[s];
+    for (int32_t i = 0; step->op->sharing != NULL && i < l->kernel->nodes; i++) {
+        const tp__step *other = &steps[l->kernel->node[i]];
+        if (other != step && other->op->sharing != NULL &&
+            other->op->sharing->part == step->op->sharing->part && other->input[0] == step->input[0] &&
+            l->p->at[l->kernel->node[i]].phase == l->p->at[s].phase)
+            return true;
+    }
+    return false;
+}
+
+/* The shared part of a step's operand `x`, computed before or now. */
+static tp__operand shared_part(lowering *l, int32_t s, tp__operand x, int32_t phase, bool row)
+{
+    const tp__step *step = &l->p->program->step[s];
+    const tp_map_kernel map = step->op->sharing->part->map[step->dtype];
+    for (int32_t j = 0; j < l->kernel->instructions; j++) {
+        const tp__instruction *i = &l->instruction[j];
+        if (i->map == map && i->phase == phase && i->row == row && i->shared_by == step->input[0])
+            return register_of(l, i);
+    }
+    tp__instruction *i = emit(l, TP__APPLY, s, phase, row, 1);
+    if (i == NULL)
+        return x;
+    i->part = step->op->sharing->part;
+    i->shared_by = step->input[0];
+    i->map = map;
+    i->x[0] = x;
+    return register_of(l, i);
+}
+
 static void lower_node(lowering *l, int32_t s)
 {
     const planner *p = l->p;
@@ -343,16 +378,25 @@ static void lower_node(lowering *l, int32_t s)
     const int32_t phase = p->at[s].phase - reduces;
     tp__operand x[TP__MOST_OPERANDS];
 
+    const bool shared = !reduces && shares(l, s);
+    int32_t n = step->n;
+
     for (int32_t k = 0; k < step->n; k++)
         x[k] = operand_of(l, s, step->input[k], phase, row);
-    tp__instruction *i = emit(l, reduces ? TP__FOLD : TP__APPLY, s, phase, row, step->n);
+    if (shared)
+        x[n++] = shared_part(l, s, x[0], phase, row);
+    tp__instruction *i = emit(l, reduces ? TP__FOLD : TP__APPLY, s, phase, row, n);
     if (i == NULL)
         return;
-    memcpy(i->x, x, (size_t)step->n * sizeof *x);
+    memcpy(i->x, x, (size_t)n * sizeof *x);
     const tp_dtype in = p->program->step[step->input[0]].dtype;
     if (reduces) {
         i->reduction = step->op->reduce[in];
         i->fold_number = l->kernel->folds++;
+    } else if (shared) {
+        i->mixed = step->op->sharing->of[in];
+        i->singles = TP_SINGLES2_;
+        i->part = step->op->sharing->part;
     } else {
         i->map = step->op->map[in];
         i->mixed = step->op->singles != 0 ? step->op->mixed[in] : NULL;
@@ -373,6 +417,8 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
 {
     const tp__step *steps = l->p->program->step;
     const tp_fusion *f = steps[outer->step].op->fusion;
+    if (outer->part != NULL || inner->part != NULL)
+        return NULL;
     if ((outer->kind != TP__APPLY && outer->kind != TP__FOLD) || inner->kind != TP__APPLY ||
         outer->n + inner->n - 1 > TP__MOST_OPERANDS || inner->phase != outer->phase ||
         inner->row != outer->row || inner->dtype != outer->dtype)

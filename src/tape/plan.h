@@ -74,6 +74,8 @@ typedef struct tp__instruction {
     unsigned singles, single; /* combinations of single operands that it can have; those that they are */
     const tp_op *fused, *innermost; /* ops that a pair's kernel took in, or NULL */
     int32_t fused_operand;          /* where */
+    const tp_op *part;              /* what it shares with others (tp_sharing), or NULL */
+    int32_t shared_by;              /* of the instruction that computes the part: of which step; else -1 */
     const tp_fold *reduction;
     const void *attr;
     tp_dtype dtype; /* of the result */
