@@ -70,7 +70,9 @@ TP_FUSED_FOLD2(sum_mul, -0.0, a + b, c *d)
 TP_FUSED_FOLD2(sum_keep, -0.0, a + b, c != 0 ? d : 0)
 TP_FUSED_FOLD3(sum_where, -0.0, a + b, c != 0 ? d : e)
 TP_FUSED_FOLD2(sum_square_of_sub, -0.0, a + b, (c - d) * (c - d))
+TP_FUSED_FOLD3(sum_mul_mul, -0.0, a + b, c *d *e)
 static const tp_fusion sum_fusion[] = {
+    {&tp__mul, 0, &tp__mul, TP_FUSED_FOLDS(sum_mul_mul)},
     {&tp__square, 0, &tp__sub, TP_FUSED_FOLDS(sum_square_of_sub)},
     {&tp__square, 0, NULL, TP_FUSED_FOLDS(sum_square)},
     {&tp__mul, 0, NULL, TP_FUSED_FOLDS(sum_mul)},

@@ -304,6 +304,34 @@ static void see_through_repeats(recording *r, const tp_shape *y)
     }
 }
 
+static int32_t source_of_repeats(const tp_tape *tape, int32_t id)
+{
+    while (tp__node_at(tape, id)->op->flags & TP_OP_REPEATS)
+        id = tp__node_at(tape, id)->input[0];
+    return id;
+}
+
+/* A map of operands that all repeat something repeats the map of what they repeat: then the operands become that, and
+ * *y its shape. */
+static void take_out_repeats(recording *r, tp_shape *y)
+{
+    tp_shape small = {0};
+    for (int k = 0; k < r->n; k++)
+        if (!tp_broadcast(&small, &tp__node_at(r->tape, source_of_repeats(r->tape, r->id[k]))->shape, &small))
+            return;
+    if (tp_shape_equal(small, *y))
+        return;
+    for (int k = 0; k < r->n; k++) {
+        for (int32_t id = r->id[k]; tp__node_at(r->tape, id)->op->flags & TP_OP_REPEATS;
+             id = tp__node_at(r->tape, id)->input[0])
+            tp__node_at(r->tape, id)->bypassed = true;
+        const int32_t source = source_of_repeats(r->tape, r->id[k]);
+        r->x[k] = tp_locate(tp__handle(r->tape, source), r->place.file, r->place.line);
+        load_operand(r, k);
+    }
+    *y = small;
+}
+
 /* ---- Hash-consing ---------------------------------------------------------------------------------- */
 
 static uint32_t mix(uint32_t hash, const void *bytes, size_t size)
@@ -420,6 +448,18 @@ static tp_tensor simplified(const recording *r, const tp_inference *i)
     return tp_locate(same, r->place.file, r->place.line);
 }
 
+static tp_tensor simplify_or_append(recording *r, const tp_inference *i)
+{
+    for (int k = 0; k < r->n; k++) /* rules that record see one place */
+        r->x[k] = tp_locate(r->x[k], r->place.file, r->place.line);
+    if (r->op->simplify != NULL) {
+        const tp_tensor same = simplified(r, i);
+        if (same.tape != NULL)
+            return same;
+    }
+    return find_or_append(r->tape, r->op, i->y_dtype, &i->y_shape, r->id, r->n, r->attr, r->place);
+}
+
 static tp_tensor record(recording *r)
 {
     tp_inference i;
@@ -433,16 +473,14 @@ static tp_tensor record(recording *r)
         return tp__invalid(r->tape);
     if (can_fold(r, value))
         return tp_expand(fold(r, i.y_dtype, value), i.y_shape);
-    if (r->op->kind == TP_MAP && r->op->infer == NULL)
+    const tp_shape shape = i.y_shape;
+    if (r->op->kind == TP_MAP && r->op->infer == NULL) {
         see_through_repeats(r, &i.y_shape);
-    for (int k = 0; k < r->n; k++) /* rules that record see one place */
-        r->x[k] = tp_locate(r->x[k], r->place.file, r->place.line);
-    if (r->op->simplify != NULL) {
-        const tp_tensor same = simplified(r, &i);
-        if (same.tape != NULL)
-            return same;
+        if (!(r->op->flags & TP_OP_IMPURE))
+            take_out_repeats(r, &i.y_shape);
     }
-    return find_or_append(r->tape, r->op, i.y_dtype, &i.y_shape, r->id, r->n, r->attr, r->place);
+    const tp_tensor y = simplify_or_append(r, &i);
+    return tp_shape_equal(shape, i.y_shape) ? y : tp_expand(y, shape);
 }
 
 typedef struct operand_arrays {
