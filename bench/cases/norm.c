@@ -14,7 +14,8 @@ static const double EPSILON = 1e-5;
 static tp_tensor normalised(tp_tensor x, tp_axes axes)
 {
     const tp_tensor mean = tp_mean_over(x, axes, true), var = tp_var_over(x, axes, 0, true);
-    return tp_div(tp_sub(x, mean), tp_sqrt(tp_add(var, tp_scalar(x.tape, EPSILON))));
+    const tp_tensor sigma = tp_sqrt(tp_add(var, tp_scalar(x.tape, EPSILON)));
+    return tp_mul(tp_sub(x, mean), tp_div(tp_scalar(x.tape, 1), sigma));
 }
 
 /* ---- By hand ------------------------------------------------------------------------------------------- *

@@ -167,7 +167,8 @@ TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 typedef struct tp_fusion {
     const struct tp_op *inner;
     int operand;
-    const struct tp_op *innermost; /* NULL, or what made the inner op's operand 0, taken in as well */
+    const struct tp_op *innermost; /* NULL, or what made the inner op's operand, taken in as well */
+    int innermost_operand;
     tp_mixed_kernel mixed[TP_DTYPE_COUNT];
     unsigned singles; /* as in tp_op */
     const tp_fold *fold[TP_DTYPE_COUNT];

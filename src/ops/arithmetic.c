@@ -51,7 +51,7 @@ static tp_tensor neg_simplify(const tp_tensor *x, int n, const void *attr)
 
 TP_FUSED2(neg_mul, -(a *b))
 static const tp_fusion neg_fusion[] = {
-    {&tp__mul, 0, NULL, TP_FUSED_KERNELS(neg_mul)},
+    {&tp__mul, 0, NULL, 0, TP_FUSED_KERNELS(neg_mul)},
     {.inner = NULL},
 };
 
@@ -93,6 +93,9 @@ static tp_tensor add_simplify(const tp_tensor *x, int n, const void *attr)
 
 TP_FUSED3(mul_add, a *b + c)
 TP_FUSED3(add_mul, a + b * c)
+TP_FUSED3(guard_add, (a == 0 ? (T)0 : b) + c)
+TP_FUSED3(add_guard, a + (b == 0 ? (T)0 : c))
+TP_FUSED4(add_guard_mul, a + (b == 0 ? (T)0 : c * d))
 TP_FUSED2(neg_add, b - a)
 TP_FUSED2(add_neg, a - b)
 TP_FUSED3(keep_add, (a != 0 ? b : 0) + c)
@@ -101,14 +104,17 @@ TP_FUSED3(drop_add, (a != 0 ? 0 : b) + c)
 TP_FUSED3(add_drop, a + (b != 0 ? 0 : c))
 
 static const tp_fusion add_fusion[] = {
-    {&tp__mul, 0, NULL, TP_FUSED_KERNELS(mul_add)},
-    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(add_mul)},
-    {&tp__neg, 0, NULL, TP_FUSED_KERNELS(neg_add)},
-    {&tp__neg, 1, NULL, TP_FUSED_KERNELS(add_neg)},
-    {&tp__keep, 0, NULL, TP_FUSED_KERNELS(keep_add)},
-    {&tp__keep, 1, NULL, TP_FUSED_KERNELS(add_keep)},
-    {&tp__drop, 0, NULL, TP_FUSED_KERNELS(drop_add)},
-    {&tp__drop, 1, NULL, TP_FUSED_KERNELS(add_drop)},
+    {&tp__mul, 0, NULL, 0, TP_FUSED_KERNELS(mul_add)},
+    {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(add_mul)},
+    {&tp__guard, 0, NULL, 0, TP_FUSED_KERNELS(guard_add)},
+    {&tp__guard, 1, NULL, 0, TP_FUSED_KERNELS(add_guard)},
+    {&tp__guard, 1, &tp__mul, 1, TP_FUSED_KERNELS(add_guard_mul)},
+    {&tp__neg, 0, NULL, 0, TP_FUSED_KERNELS(neg_add)},
+    {&tp__neg, 1, NULL, 0, TP_FUSED_KERNELS(add_neg)},
+    {&tp__keep, 0, NULL, 0, TP_FUSED_KERNELS(keep_add)},
+    {&tp__keep, 1, NULL, 0, TP_FUSED_KERNELS(add_keep)},
+    {&tp__drop, 0, NULL, 0, TP_FUSED_KERNELS(drop_add)},
+    {&tp__drop, 1, NULL, 0, TP_FUSED_KERNELS(add_drop)},
     {.inner = NULL},
 };
 
@@ -150,9 +156,9 @@ TP_FUSED3(sub_mul, a - b * c)
 TP_FUSED2(sub_neg, a + b)
 
 static const tp_fusion sub_fusion[] = {
-    {&tp__mul, 0, NULL, TP_FUSED_KERNELS(mul_sub)},
-    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(sub_mul)},
-    {&tp__neg, 1, NULL, TP_FUSED_KERNELS(sub_neg)},
+    {&tp__mul, 0, NULL, 0, TP_FUSED_KERNELS(mul_sub)},
+    {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(sub_mul)},
+    {&tp__neg, 1, NULL, 0, TP_FUSED_KERNELS(sub_neg)},
     {.inner = NULL},
 };
 
@@ -210,14 +216,14 @@ TP_FUSED2(mul_sign, a *TP_SIGN(b))
 TP_FUSED3(sub_by_mul, (a - b) * c)
 TP_FUSED3(mul_by_sub, a *(b - c))
 static const tp_fusion mul_fusion[] = {
-    {&tp__mul, 0, NULL, TP_FUSED_KERNELS(mul_mul)},
-    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(mul_by_mul)},
-    {&tp__square, 0, NULL, TP_FUSED_KERNELS(square_mul)},
-    {&tp__square, 1, NULL, TP_FUSED_KERNELS(mul_square)},
-    {&sign, 0, NULL, TP_FUSED_KERNELS(sign_mul)},
-    {&sign, 1, NULL, TP_FUSED_KERNELS(mul_sign)},
-    {&tp__sub, 0, NULL, TP_FUSED_KERNELS(sub_by_mul)},
-    {&tp__sub, 1, NULL, TP_FUSED_KERNELS(mul_by_sub)},
+    {&tp__mul, 0, NULL, 0, TP_FUSED_KERNELS(mul_mul)},
+    {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(mul_by_mul)},
+    {&tp__square, 0, NULL, 0, TP_FUSED_KERNELS(square_mul)},
+    {&tp__square, 1, NULL, 0, TP_FUSED_KERNELS(mul_square)},
+    {&sign, 0, NULL, 0, TP_FUSED_KERNELS(sign_mul)},
+    {&sign, 1, NULL, 0, TP_FUSED_KERNELS(mul_sign)},
+    {&tp__sub, 0, NULL, 0, TP_FUSED_KERNELS(sub_by_mul)},
+    {&tp__sub, 1, NULL, 0, TP_FUSED_KERNELS(mul_by_sub)},
     {.inner = NULL},
 };
 
@@ -253,7 +259,7 @@ static void square_vjp(const tp_vjp *d)
 
 TP_FUSED2(square_of_sub, (a - b) * (a - b))
 static const tp_fusion square_fusion[] = {
-    {&tp__sub, 0, NULL, TP_FUSED_KERNELS(square_of_sub)},
+    {&tp__sub, 0, NULL, 0, TP_FUSED_KERNELS(square_of_sub)},
     {.inner = NULL},
 };
 

@@ -101,18 +101,18 @@ TP_FUSED3(keep_mul, a != 0 ? b * c : 0)
 TP_FUSED3(drop_mul, a != 0 ? 0 : b * c)
 
 static const tp_fusion keep_fusion[] = {
-    {&equal, 0, NULL, TP_FUSED_KERNELS(keep_equal)},
-    {&less, 0, NULL, TP_FUSED_KERNELS(keep_less)},
-    {&less_equal, 0, NULL, TP_FUSED_KERNELS(keep_less_equal)},
-    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(keep_mul)},
+    {&equal, 0, NULL, 0, TP_FUSED_KERNELS(keep_equal)},
+    {&less, 0, NULL, 0, TP_FUSED_KERNELS(keep_less)},
+    {&less_equal, 0, NULL, 0, TP_FUSED_KERNELS(keep_less_equal)},
+    {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(keep_mul)},
     {.inner = NULL},
 };
 
 static const tp_fusion drop_fusion[] = {
-    {&equal, 0, NULL, TP_FUSED_KERNELS(drop_equal)},
-    {&less, 0, NULL, TP_FUSED_KERNELS(drop_less)},
-    {&less_equal, 0, NULL, TP_FUSED_KERNELS(drop_less_equal)},
-    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(drop_mul)},
+    {&equal, 0, NULL, 0, TP_FUSED_KERNELS(drop_equal)},
+    {&less, 0, NULL, 0, TP_FUSED_KERNELS(drop_less)},
+    {&less_equal, 0, NULL, 0, TP_FUSED_KERNELS(drop_less_equal)},
+    {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(drop_mul)},
     {.inner = NULL},
 };
 
@@ -165,10 +165,10 @@ TP_FUSED4(where_less, a < b ? c : d)
 TP_FUSED4(where_less_equal, a <= b ? c : d)
 
 static const tp_fusion where_fusion[] = {
-    {&equal, 0, NULL, TP_FUSED_KERNELS(where_equal)},
-    {&not_equal, 0, NULL, TP_FUSED_KERNELS(where_not_equal)},
-    {&less, 0, NULL, TP_FUSED_KERNELS(where_less)},
-    {&less_equal, 0, NULL, TP_FUSED_KERNELS(where_less_equal)},
+    {&equal, 0, NULL, 0, TP_FUSED_KERNELS(where_equal)},
+    {&not_equal, 0, NULL, 0, TP_FUSED_KERNELS(where_not_equal)},
+    {&less, 0, NULL, 0, TP_FUSED_KERNELS(where_less)},
+    {&less_equal, 0, NULL, 0, TP_FUSED_KERNELS(where_less_equal)},
     {.inner = NULL},
 };
 

@@ -50,11 +50,11 @@ static void guard_vjp(const tp_vjp *d)
 TP_FUSED3(guard_mul, a == 0 ? (T)0 : b * c)
 
 static const tp_fusion guard_fusion[] = {
-    {&tp__mul, 1, NULL, TP_FUSED_KERNELS(guard_mul)},
+    {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(guard_mul)},
     {.inner = NULL},
 };
 
-static const tp_op guard = {
+const tp_op tp__guard = {
     .name = "guard",
     .kind = TP_MAP,
     .arity = 2,
@@ -66,7 +66,7 @@ static const tp_op guard = {
 
 tp_tensor tp_guard(tp_tensor g, tp_tensor v)
 {
-    return tp_record(&guard, (tp_tensor[]){g, v}, 2, NULL);
+    return tp_record(&tp__guard, (tp_tensor[]){g, v}, 2, NULL);
 }
 
 /* ---- assign, group --------------------------------------------------------------------------------- */
@@ -165,4 +165,4 @@ tp_tensor tp_check_index(tp_tensor x, int64_t count, bool has_except, int32_t ex
     return tp_record(&check_index, &x, 1, &(check_attr){count, has_except, has_except ? except : 0});
 }
 
-const tp_op *const tp__control_ops[] = {&stop_gradient, &guard, &assign, &group, &check_index, NULL};
+const tp_op *const tp__control_ops[] = {&stop_gradient, &tp__guard, &assign, &group, &check_index, NULL};

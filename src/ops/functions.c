@@ -82,7 +82,7 @@ static void exp_vjp(const tp_vjp *d)
 
 TP_FUSED2(exp_of_sub, TP_EXP(a - b))
 static const tp_fusion exp_fusion[] = {
-    {&tp__sub, 0, NULL, TP_FUSED_KERNELS(exp_of_sub)},
+    {&tp__sub, 0, NULL, 0, TP_FUSED_KERNELS(exp_of_sub)},
     {.inner = NULL},
 };
 

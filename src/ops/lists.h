@@ -32,6 +32,6 @@ extern const tp_op *const tp__padding_ops[];
 extern const tp_op *const tp__random_ops[];
 
 /* Ops that another family's fusions name. */
-extern const tp_op tp__neg, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where;
+extern const tp_op tp__neg, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where, tp__guard;
 
 #endif

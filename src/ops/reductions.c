@@ -71,13 +71,19 @@ TP_FUSED_FOLD2(sum_keep, -0.0, a + b, c != 0 ? d : 0)
 TP_FUSED_FOLD3(sum_where, -0.0, a + b, c != 0 ? d : e)
 TP_FUSED_FOLD2(sum_square_of_sub, -0.0, a + b, (c - d) * (c - d))
 TP_FUSED_FOLD3(sum_mul_mul, -0.0, a + b, c *d *e)
+TP_FUSED_FOLD1(sum_neg, -0.0, a + b, -x)
+TP_FUSED_FOLD2(sum_guard, -0.0, a + b, c == 0 ? (T)0 : d)
+TP_FUSED_FOLD3(sum_guard_mul, -0.0, a + b, c == 0 ? (T)0 : d * e)
 static const tp_fusion sum_fusion[] = {
-    {&tp__mul, 0, &tp__mul, TP_FUSED_FOLDS(sum_mul_mul)},
-    {&tp__square, 0, &tp__sub, TP_FUSED_FOLDS(sum_square_of_sub)},
-    {&tp__square, 0, NULL, TP_FUSED_FOLDS(sum_square)},
-    {&tp__mul, 0, NULL, TP_FUSED_FOLDS(sum_mul)},
-    {&tp__keep, 0, NULL, TP_FUSED_FOLDS(sum_keep)},
-    {&tp__where, 0, NULL, TP_FUSED_FOLDS(sum_where)},
+    {&tp__neg, 0, NULL, 0, TP_FUSED_FOLDS(sum_neg)},
+    {&tp__guard, 0, NULL, 0, TP_FUSED_FOLDS(sum_guard)},
+    {&tp__guard, 0, &tp__mul, 1, TP_FUSED_FOLDS(sum_guard_mul)},
+    {&tp__mul, 0, &tp__mul, 0, TP_FUSED_FOLDS(sum_mul_mul)},
+    {&tp__square, 0, &tp__sub, 0, TP_FUSED_FOLDS(sum_square_of_sub)},
+    {&tp__square, 0, NULL, 0, TP_FUSED_FOLDS(sum_square)},
+    {&tp__mul, 0, NULL, 0, TP_FUSED_FOLDS(sum_mul)},
+    {&tp__keep, 0, NULL, 0, TP_FUSED_FOLDS(sum_keep)},
+    {&tp__where, 0, NULL, 0, TP_FUSED_FOLDS(sum_where)},
     {.inner = NULL},
 };
 

@@ -256,6 +256,8 @@ static bool operands_fit(const planner *p, const tp__kernel *kernel, int32_t s, 
         const int32_t base = p->at[step->input[k]].base;
         if (p->at[base].kernel != kernel)
             continue;
+        if (p->at[base].total)
+            return false;
         const bool base_row = p->at[base].row;
         const tp_strides strides = tp__access(p, kernel, step, row, step->input[k]);
         const tp_strides natural = tp__natural(kernel, base_row);
@@ -272,7 +274,7 @@ static bool reads_row_of(const planner *p, const tp__kernel *kernel, int32_t s)
     const tp__step *step = &p->program->step[s];
     for (int32_t k = 0; k < step->n; k++) {
         const placed *base = &p->at[p->at[step->input[k]].base];
-        if (base->kernel == kernel && base->row)
+        if (base->kernel == kernel && base->row && !base->total)
             return true;
     }
     return false;
@@ -287,13 +289,28 @@ static bool join_map(planner *p, tp__kernel *kernel, int32_t s, const tp_shape *
     return operands_fit(p, kernel, s, true) && add_node(p, kernel, s, true);
 }
 
+/* May a fold over all dimensions join one over the last ones?  If tiles do not cross rows. */
+static bool is_total(const tp__kernel *kernel, uint32_t mask)
+{
+    const int64_t rank = kernel->space.rank;
+    int64_t length = 1, d = rank - 1;
+
+    for (; d >= 0 && (kernel->mask >> d & 1); d--)
+        length *= kernel->space.dim[d];
+    return kernel->mask >> (d + 1) << (d + 1) == kernel->mask && mask == ((uint32_t)1 << rank) - 1 &&
+           length % TP_TILE == 0;
+}
+
 static bool join_reduction(planner *p, tp__kernel *kernel, int32_t s, const tp_shape *space, uint32_t mask)
 {
-    if (!tp_shape_equal(*space, kernel->space) || (kernel->mask != 0 && kernel->mask != mask))
+    const bool same = kernel->mask == 0 || kernel->mask == mask;
+    if (!tp_shape_equal(*space, kernel->space) || (!same && !is_total(kernel, mask)))
         return false;
     if (!operands_fit(p, kernel, s, false))
         return false;
-    kernel->mask = mask;
+    if (same)
+        kernel->mask = mask;
+    p->at[s].total = !same;
     return add_node(p, kernel, s, true);
 }
 

@@ -139,11 +139,22 @@ static void clear_lanes(const tp__instruction *i, tp_partial *lane, int64_t n)
         lane[c] = identity;
 }
 
-/* Of a single row, one per tile, whichever thread makes it. */
-static tp_partial *flat_partials(const loop *l, const tp__instruction *i)
+/* Of a single row, or of all rows: one per tile, whichever thread makes it. */
+static tp_partial *tile_partials(const loop *l, const tp__instruction *i)
 {
-    const int64_t tiles = (l->kernel->length - 1) / TP_TILE + 1;
-    return (tp_partial *)(void *)l->plan->partial_memory + (int64_t)i->fold_number * tiles;
+    return (tp_partial *)(void *)l->plan->partial_memory + (int64_t)i->fold_number * l->kernel->tiles;
+}
+
+/* A block that is a tile of a fold over all rows. */
+static void fold_total(const loop *l, const tp__instruction *i, const block *b)
+{
+    const void *x[TP__MOST_OPERANDS];
+    addresses(l, i, b, x);
+    for (int64_t done = 0; done < b->n; done += TP_TILE) {
+        tile_partials(l, i)[(b->index[TP__AT_ELEMENT] + done) / TP_TILE] = i->reduction->tile(TP_TILE, x);
+        for (int32_t k = 0; k < i->n; k++)
+            x[k] = (const char *)x[k] + TP_TILE * i->x[k].size;
+    }
 }
 
 /* The lanes of a finished tile become one partial per column, which enters the levels. */
@@ -195,14 +206,16 @@ static void fold_strip(loop *l, const tp__instruction *i, const block *b)
         p = i->reduction->close(lane);
     }
     if (k->mode == TP__FLAT)
-        flat_partials(l, i)[tile] = p;
+        tile_partials(l, i)[tile] = p;
     else
         tp__push_tile(i->reduction, lane + TP_LANES, (uint64_t)tile, p);
 }
 
 static void fold(loop *l, const tp__instruction *i, const block *b)
 {
-    if (l->kernel->whole_rows)
+    if (i->total)
+        fold_total(l, i, b);
+    else if (l->kernel->whole_rows)
         fold_whole_rows(l, i, b);
     else if (l->kernel->mode == TP__COLUMNS)
         fold_columns(l, i, b);
@@ -230,16 +243,16 @@ static void finish_fold(loop *l, const tp__instruction *i, const block *b)
     }
 }
 
-/* The partials of a single row, whichever threads made them. */
-static void finish_flat_fold(loop *l, const tp__instruction *i, const block *b)
+/* The partials of a single row, or of all, whichever threads made them. */
+static void finish_tiles(loop *l, const tp__instruction *i)
 {
-    const int64_t tiles = (l->kernel->length - 1) / TP_TILE + 1;
-    const tp_partial *p = flat_partials(l, i);
+    const block whole = {.n = 1, .rows = 1};
+    const tp_partial *p = tile_partials(l, i);
     tp_partial level[64];
-    for (int64_t t = 0; t < tiles; t++)
+    for (int64_t t = 0; t < l->kernel->tiles; t++)
         tp__push_tile(i->reduction, level, (uint64_t)t, p[t]);
-    const tp_partial total = tp__fold_levels(i->reduction, level, (uint64_t)tiles);
-    store_rows(l, i, b, 0, 1, &total);
+    const tp_partial total = tp__fold_levels(i->reduction, level, (uint64_t)l->kernel->tiles);
+    store_rows(l, i, &whole, 0, 1, &total);
 }
 
 /* ---- Instructions ---------------------------------------------------------------------------------- */
@@ -303,7 +316,7 @@ static void sweep_row(loop *l, const block *whole)
             execute_all(l, full, &b);
         }
         for (int32_t i = full.first; i < full.end; i++)
-            if (k->instruction[i].kind == TP__FOLD)
+            if (k->instruction[i].kind == TP__FOLD && !k->instruction[i].total)
                 finish_fold(l, &k->instruction[i], whole);
         at = full.end;
     }
@@ -348,7 +361,7 @@ static void finish_flat(loop *l)
 
     for (int32_t i = full.first; i < full.end; i++)
         if (k->instruction[i].kind == TP__FOLD)
-            finish_flat_fold(l, &k->instruction[i], &row);
+            finish_tiles(l, &k->instruction[i]);
     execute_all(l, (stretch){full.end, k->instructions}, &row);
 }
 
@@ -406,6 +419,9 @@ static tp_status run_loop(tp_program *program, const tp__kernel *k)
     result.scratch = plan->scratch_memory;
     if (k->mode == TP__FLAT)
         finish_flat(&result);
+    for (int32_t i = 0; i < k->instructions && k->totals; i++)
+        if (k->instruction[i].total)
+            finish_tiles(&result, &k->instruction[i]);
     if (result.unfit != NULL)
         return tp__fail_unfit(program, &program->step[result.unfit->step], result.unfit_value,
                               result.unfit_row);

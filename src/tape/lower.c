@@ -317,7 +317,9 @@ static void place_result(lowering *l, int32_t index, int32_t s)
     tp__kernel *k = l->kernel;
     const bool natural_order = at->row || k->mode != TP__MIXED;
 
-    if (at->stored && natural_order)
+    if (at->stored && at->total)
+        l->instruction[index].y = memory_operand(l, TP__FIXED, s);
+    else if (at->stored && natural_order)
         l->instruction[index].y = memory_operand(l, at->row ? TP__ROW : TP__FULL, s);
     else if (!at->row && !k->whole_rows && k->mode != TP__FLAT && crosses_phases(l, s))
         l->instruction[index].y.kind = TP__SPILL;
@@ -393,6 +395,8 @@ static void lower_node(lowering *l, int32_t s)
     if (reduces) {
         i->reduction = step->op->reduce[in];
         i->fold_number = l->kernel->folds++;
+        i->total = p->at[s].total;
+        l->kernel->totals |= i->total;
     } else if (shared) {
         i->mixed = step->op->sharing->of[in];
         i->singles = TP_SINGLES2_;
@@ -425,7 +429,8 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
         return NULL;
     for (; f != NULL && f->inner != NULL; f++)
         if (f->inner == steps[inner->step].op && f->operand == k && has_kernel(f, outer, inner->dtype) &&
-            inner->fused == f->innermost && inner->fused_operand == 0)
+            inner->fused == f->innermost && inner->innermost == NULL &&
+            inner->fused_operand == f->innermost_operand)
             return f;
     return NULL;
 }
@@ -743,5 +748,6 @@ bool tp__lower(planner *p, tp__kernel *kernel)
             set_addressing(kernel, &kernel->instruction[i].x[k]);
     }
     kernel->cost = kernel->rows * kernel->length * (kernel->instructions + 1);
+    kernel->tiles = ((kernel->mode == TP__FLAT ? 1 : kernel->rows) * kernel->length - 1) / TP_TILE + 1;
     return true;
 }

@@ -147,9 +147,8 @@ static void measure_kernels(struct tp__plan *plan)
 {
     for (const tp__kernel *k = plan->kernel; k != NULL; k = k->next) {
         plan->scratch = k->scratch > plan->scratch ? k->scratch : plan->scratch;
-        if (k->is_loop && k->mode == TP__FLAT) {
-            const size_t tiles = (size_t)((k->length - 1) / TP_TILE + 1);
-            const size_t bytes = (size_t)k->folds * tiles * sizeof(tp_partial);
+        if (k->is_loop && (k->mode == TP__FLAT || k->totals)) {
+            const size_t bytes = (size_t)k->folds * (size_t)k->tiles * sizeof(tp_partial);
             plan->partials = bytes > plan->partials ? bytes : plan->partials;
         }
     }

@@ -8,6 +8,9 @@
  *     TP__COLUMNS  reduced dimensions first: a block is a part of one line of kept elements
  *     TP__MIXED    anything else: as TP__ROWS, over dimensions put in that order
  *
+ * Where every row is a whole number of tiles, rows may also be folded into one number for all of them (a total), which only
+ * other kernels read.
+ *
  * A value is full (one per element) or a row value (one per kept index).  A reduction makes a row value out of a full one;
  * what reads it again as a full one belongs to the next phase, for which the row is swept once more, unless the
  * whole row fits into the block.
@@ -64,6 +67,7 @@ typedef enum tp__instruction_kind {
 typedef struct tp__instruction {
     tp__instruction_kind kind;
     bool row;      /* works on row values */
+    bool total;    /* a fold over all rows */
     bool once;     /* fills a register that all blocks of a swept row read */
     bool dropped;  /* nothing reads it: another instruction does its work */
     int32_t phase; /* row instructions of a phase come before its full ones */
@@ -111,7 +115,9 @@ typedef struct tp__kernel {
     int32_t instructions;
     size_t scratch; /* bytes per thread */
     int32_t folds;
-    int64_t cost; /* elements times instructions */
+    bool totals;   /* some folds are over all rows */
+    int64_t tiles; /* of all elements, for such folds and those of a single row */
+    int64_t cost;  /* elements times instructions */
 } tp__kernel;
 
 struct tp__plan {

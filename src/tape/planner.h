@@ -10,6 +10,7 @@ typedef struct placed {
     tp_strides strides; /* of its own dimensions in the base's memory */
     tp__kernel *kernel; /* that computes it; NULL for leaves, scalars, views */
     bool row;           /* in its kernel: a row value */
+    bool total;         /* in its kernel: a row value, of all rows together */
     bool stored;        /* has memory */
     bool is_copy;       /* a view that had to become a copy */
     bool is_block;      /* a known number that must stand repeated over a block */
