@@ -12,6 +12,8 @@ typedef struct block {
     int64_t n, rows;
     /* First element in kernel order, first row, first element within the row (columns: line). */
     int64_t index[TP__INDEX_COUNT];
+    /* Of a kernel with runs: which run, by outer dimension, and how far into it. */
+    int64_t outer[TP_MAX_RANK], in_run;
 } block;
 
 typedef struct loop { /* one thread's share of a kernel's run */
@@ -24,9 +26,19 @@ typedef struct loop { /* one thread's share of a kernel's run */
 
 /* ---- Operands -------------------------------------------------------------------------------------- */
 
+static char *run_address(const loop *l, const tp__operand *o, const block *b)
+{
+    int64_t offset = o->single ? 0 : b->in_run * o->size;
+    for (int32_t d = 0; d < l->kernel->outer; d++)
+        offset += b->outer[d] * o->outer[d];
+    return o->memory + offset;
+}
+
 static inline char *address(const loop *l, const tp__operand *o, const block *b)
 {
     char *base = o->in_scratch ? l->scratch + o->offset : o->memory;
+    if (o->kind == TP__RUN)
+        return run_address(l, o, b);
     return base + b->index[o->index] * o->stride;
 }
 
@@ -295,24 +307,52 @@ static void execute_all(loop *l, stretch s, const block *b)
             execute(l, i, b);
 }
 
+/* The run that holds the block's first element; returns how many elements are left of it. */
+static int64_t find_run(const tp__kernel *k, block *b)
+{
+    int64_t run = b->index[TP__AT_ELEMENT] / k->run;
+    b->in_run = b->index[TP__AT_ELEMENT] % k->run;
+    for (int32_t d = k->outer - 1; d >= 0; d--) {
+        b->outer[d] = run % k->shape.dim[d];
+        run /= k->shape.dim[d];
+    }
+    return k->run - b->in_run;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A block of a row (or of a line of columns) from its element j on. */
+static void next_block(const tp__kernel *k, const block *whole, int64_t j, block *b)
+{
+    b->index[TP__AT_COLUMN] = j;
+    if (k->mode == TP__COLUMNS) {
+        b->index[TP__AT_ELEMENT] = j * k->rows + whole->index[TP__AT_ROW];
+        b->n = whole->rows;
+        return;
+    }
+    b->index[TP__AT_ELEMENT] = whole->index[TP__AT_ROW] * k->length + j;
+    b->n = least(k->length - j, TP__BLOCK);
+    if (k->run > 0)
+        b->n = least(least(find_run(k, b), b->n), TP_TILE - j % TP_TILE);
+}
+
 /* One row (or one block of columns) phase by phase, each sweeping all of it. */
 static void sweep_row(loop *l, const block *whole)
 {
     const tp__kernel *k = l->kernel;
     const bool columns = k->mode == TP__COLUMNS;
-    const int64_t step = columns ? 1 : TP__BLOCK;
     int32_t at = 0;
 
     for (int32_t phase = 0; phase <= k->phases; phase++) {
         const stretch once = stage(k, at, phase, true), full = stage(k, once.end, phase, false);
         block b = *whole;
-        b.n = columns ? whole->rows : k->length < TP__BLOCK ? k->length : TP__BLOCK;
+        b.n = columns ? whole->rows : least(k->length, TP__BLOCK);
         execute_all(l, once, &b);
-        for (int64_t j = 0; j < k->length && full.first < full.end; j += step) {
-            b.index[TP__AT_COLUMN] = j;
-            b.index[TP__AT_ELEMENT] =
-                columns ? j * k->rows + whole->index[TP__AT_ROW] : whole->index[TP__AT_ROW] * k->length + j;
-            b.n = columns ? whole->rows : k->length - j < TP__BLOCK ? k->length - j : TP__BLOCK;
+        for (int64_t j = 0; j < k->length && full.first < full.end; j += columns ? 1 : b.n) {
+            next_block(k, whole, j, &b);
             execute_all(l, full, &b);
         }
         for (int32_t i = full.first; i < full.end; i++)
@@ -347,7 +387,7 @@ static void run_flat_share(loop *l, int64_t first, int64_t end)
     execute_all(l, once, &any);
     for (int64_t start = first * TP_TILE; start < stop; start += TP__BLOCK) {
         const int64_t left = stop - start;
-        const block b = {left < TP__BLOCK ? left : TP__BLOCK, 1, {0, start, 0, start}};
+        const block b = {.n = least(left, TP__BLOCK), .rows = 1, .index = {0, start, 0, start}};
         execute_all(l, full, &b);
     }
 }

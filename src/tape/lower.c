@@ -63,6 +63,22 @@ static tp__mode mode_of(const tp__kernel *kernel)
     return TP__MIXED;
 }
 
+enum { WORTH_A_BLOCK = 64 };
+
+/* The last dimensions in kernel order, as far as they are the last ones in memory. */
+static void find_runs(lowering *l)
+{
+    tp__kernel *k = l->kernel;
+    if (k->mode != TP__MIXED || k->whole_rows)
+        return;
+    k->run = 1;
+    for (k->outer = (int32_t)k->space.rank; k->outer > 0 && l->order[k->outer - 1] == k->outer - 1;
+         k->outer--)
+        k->run *= k->shape.dim[k->outer - 1];
+    if (k->run < WORTH_A_BLOCK)
+        k->run = 0;
+}
+
 static void choose_mode(lowering *l)
 {
     tp__kernel *k = l->kernel;
@@ -86,6 +102,7 @@ static void choose_mode(lowering *l)
             k->row_shape.dim[k->row_shape.rank++] = k->shape.dim[d];
     }
     k->whole_rows = (k->mode == TP__ROWS || k->mode == TP__MIXED) && k->length <= TP__BLOCK;
+    find_runs(l);
 }
 
 static tp_strides in_kernel_order(const lowering *l, const tp_strides *s)
@@ -244,6 +261,36 @@ static bool is_line(const tp__kernel *k, const tp_strides *strides)
     return strides->offset == 0;
 }
 
+/* Is memory with these strides (in kernel order) one run, or one number, along the dimensions of a run? */
+static bool runs(const tp__kernel *k, const tp_strides *strides, bool *single_number)
+{
+    bool zero = true, one = true;
+    int64_t step = 1;
+    for (int64_t d = k->space.rank - 1; d >= k->outer; d--) {
+        zero = zero && strides->stride[d] == 0;
+        one = one && strides->stride[d] == step;
+        step *= k->shape.dim[d];
+    }
+    *single_number = zero;
+    return k->run > 0 && (zero || one);
+}
+
+static tp__operand run_operand(lowering *l, int32_t base, const tp_strides *strides, bool single_number)
+{
+    tp__operand o = memory_operand(l, TP__RUN, base);
+    int64_t *outer = tp__arena_take(&l->p->program->arena, (size_t)l->kernel->outer * sizeof *outer);
+    if (outer == NULL) {
+        l->failed = true;
+        return o;
+    }
+    for (int32_t d = 0; d < l->kernel->outer; d++)
+        outer[d] = strides->stride[d] * o.size;
+    o.outer = outer;
+    o.offset = (size_t)(strides->offset * o.size);
+    o.single = single_number;
+    return o;
+}
+
 /* A row value, for elements of the row. */
 static tp__operand of_row(lowering *l, int32_t base, tp__operand row_value, int32_t phase)
 {
@@ -271,7 +318,11 @@ static tp__operand from_memory(lowering *l, int32_t base, const tp_strides *stri
         return memory_operand(l, TP__LINE, base);
     if (k->mode == TP__COLUMNS && is_line(k, strides))
         return single(memory_operand(l, TP__LINE, base));
-    return gather(l, base, in_kernel_order(l, strides), phase, false);
+    const tp_strides ordered = in_kernel_order(l, strides);
+    bool single_number;
+    if (runs(k, &ordered, &single_number))
+        return run_operand(l, base, &ordered, single_number);
+    return gather(l, base, ordered, phase, false);
 }
 
 static tp__operand operand_of(lowering *l, int32_t s, int32_t input, int32_t phase, bool row)
@@ -316,22 +367,24 @@ static void place_result(lowering *l, int32_t index, int32_t s)
     placed *at = &l->p->at[s];
     tp__kernel *k = l->kernel;
     const bool natural_order = at->row || k->mode != TP__MIXED;
+    const tp_strides natural = tp__natural(k, false), full = in_kernel_order(l, &natural);
 
     if (at->stored && at->total)
         l->instruction[index].y = memory_operand(l, TP__FIXED, s);
     else if (at->stored && natural_order)
         l->instruction[index].y = memory_operand(l, at->row ? TP__ROW : TP__FULL, s);
+    else if (at->stored && k->run > 0)
+        l->instruction[index].y = run_operand(l, s, &full, false);
     else if (!at->row && !k->whole_rows && k->mode != TP__FLAT && crosses_phases(l, s))
         l->instruction[index].y.kind = TP__SPILL;
     at->value = l->instruction[index].y;
     if (at->value.kind == TP__REGISTER || at->value.kind == TP__SPILL)
         at->value.offset = (size_t)index; /* named by its instruction */
-    if (at->stored && !natural_order) {
+    if (at->stored && !natural_order && k->run == 0) {
         tp__instruction *i = emit(l, TP__SCATTER, s, at->phase, false, 1);
         if (i == NULL)
             return;
-        const tp_strides full = tp__natural(k, false);
-        i->strides = in_kernel_order(l, &full);
+        i->strides = full;
         i->x[0] = at->value;
         i->y = memory_operand(l, TP__FIXED, s);
     }
@@ -716,8 +769,9 @@ static void lay_out_scratch(tp__kernel *kernel)
 static void set_addressing(const tp__kernel *kernel, tp__operand *o)
 {
     static const uint8_t index[] = {
-        [TP__FIXED] = TP__AT_NOTHING, [TP__FULL] = TP__AT_ELEMENT,     [TP__ROW] = TP__AT_ROW,
-        [TP__LINE] = TP__AT_COLUMN,   [TP__REGISTER] = TP__AT_NOTHING, [TP__SPILL] = TP__AT_COLUMN,
+        [TP__FIXED] = TP__AT_NOTHING, [TP__FULL] = TP__AT_ELEMENT, [TP__ROW] = TP__AT_ROW,
+        [TP__LINE] = TP__AT_COLUMN,   [TP__RUN] = TP__AT_NOTHING,  [TP__REGISTER] = TP__AT_NOTHING,
+        [TP__SPILL] = TP__AT_COLUMN,
     };
     o->index = index[o->kind];
     o->in_scratch = o->kind == TP__REGISTER || o->kind == TP__SPILL;

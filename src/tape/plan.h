@@ -6,7 +6,8 @@
  *     TP__FLAT     no reduction, or all dimensions reduced: one row
  *     TP__ROWS     reduced dimensions last: a block is several short rows, or a part of a long one
  *     TP__COLUMNS  reduced dimensions first: a block is a part of one line of kept elements
- *     TP__MIXED    anything else: as TP__ROWS, over dimensions put in that order
+ *     TP__MIXED    anything else: as TP__ROWS, over dimensions put in that order; what lies in runs of some length is read
+ *                  and written in place, a block to a run, else gathered and scattered
  *
  * Where every row is a whole number of tiles, rows may also be folded into one number for all of them (a total), which only
  * other kernels read.
@@ -36,6 +37,7 @@ typedef enum tp__operand_kind {
     TP__FULL,     /* memory in kernel order, by element */
     TP__ROW,      /* memory by row */
     TP__LINE,     /* memory by element of the row, the same for every row */
+    TP__RUN,      /* memory with strides of its own for the outer dimensions of a kernel with runs */
     TP__REGISTER, /* a block in the thread's scratch */
     TP__SPILL     /* a whole row in the thread's scratch, by element of the row */
 } tp__operand_kind;
@@ -51,6 +53,7 @@ typedef struct tp__operand {
     bool in_scratch;
     uint8_t index;
     int64_t stride;
+    const int64_t *outer; /* of TP__RUN: bytes, by outer dimension in kernel order */
 } tp__operand;
 
 /* What block.index holds. */
@@ -111,6 +114,8 @@ typedef struct tp__kernel {
     int64_t rows, length;
     int32_t phases;
     bool whole_rows; /* a block holds whole rows */
+    int64_t run;     /* TP__MIXED: elements that follow each other in memory, too; 0: too few */
+    int32_t outer;   /* dimensions before those of a run */
     tp__instruction *instruction;
     int32_t instructions;
     size_t scratch; /* bytes per thread */
