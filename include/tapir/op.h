@@ -40,6 +40,8 @@ enum {
     TP_OP_MASKS = 1 << 4,
     /* A call whose bits may depend on the number of threads. */
     TP_OP_THREAD_DEPENDENT = 1 << 5,
+    /* A map that costs little more than reading its operands: it is rather computed again than stored. */
+    TP_OP_CHEAP = 1 << 6,
     /* Takes an attribute-determined number of operands. */
     TP_ANY_ARITY = -1
 };
