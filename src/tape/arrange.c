@@ -329,6 +329,7 @@ static bool give_registers(lowering *l)
         if (slot[i] >= 0)
             instruction->y.offset = (size_t)slot[i] * bytes;
     }
+    kernel->register_bytes = bytes;
     kernel->scratch = (size_t)registers * bytes;
     return true;
 }

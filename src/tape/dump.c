@@ -16,26 +16,34 @@ static int64_t bytes_of(const tp_program *program, int32_t s)
     return step->count * (int64_t)tp_dtype_size(step->dtype);
 }
 
-static bool is_first_mention(const tp__kernel *k, int32_t i, int32_t operand, int32_t s)
+static bool is_first_written(const tp__kernel *k, int32_t i, int32_t s)
+{
+    for (int32_t j = 0; j < i; j++)
+        if (k->instruction[j].y.step == s)
+            return false;
+    return true;
+}
+
+static bool is_first_read(const tp__kernel *k, int32_t i, int32_t operand, int32_t s)
 {
     for (int32_t j = 0; j <= i; j++)
         for (int32_t m = 0; m < (j < i ? k->instruction[j].n : operand); m++)
             if (k->instruction[j].x[m].step == s)
                 return false;
-    return true;
+    return is_first_written(k, i, s);
 }
 
-/* Memory operands once each; constants are not counted. */
+/* Memory operands once each; constants are not counted, nor is what the kernel itself wrote before. */
 static traffic loop_traffic(const tp_program *program, const tp__kernel *k)
 {
     traffic t = {0};
     for (int32_t i = 0; i < k->instructions; i++) {
         const tp__instruction *instruction = &k->instruction[i];
-        if (instruction->y.step >= 0)
+        if (instruction->y.step >= 0 && is_first_written(k, i, instruction->y.step))
             t.written += bytes_of(program, instruction->y.step);
         for (int32_t m = 0; m < instruction->n; m++) {
             const int32_t s = instruction->x[m].step;
-            if (s >= 0 && program->step[s].op != &tp__scalar_op && is_first_mention(k, i, m, s))
+            if (s >= 0 && program->step[s].op != &tp__scalar_op && is_first_read(k, i, m, s))
                 t.read += bytes_of(program, s);
         }
     }
@@ -55,18 +63,21 @@ static traffic traffic_of(const tp_program *program, const tp__kernel *k)
 
 /* ---- Text ------------------------------------------------------------------------------------------ */
 
-static void print_operand(const tp_program *program, const tp__operand *o, FILE *stream)
+static void print_operand(const tp_program *program, const tp__kernel *k, const tp__operand *o, FILE *stream)
 {
     const tp__step *step = o->step >= 0 ? &program->step[o->step] : NULL;
     if (step != NULL && step->op == &tp__scalar_op)
         fprintf(stream, " %g", ((const tp__scalar_attr *)step->attr)->value);
     else if (step != NULL)
         fprintf(stream, " %%%d", (int)step->id);
+    else if (o->kind == TP__SPILL)
+        fprintf(stream, " row%zu", o->offset / TP__ALIGNMENT);
     else
-        fprintf(stream, " %s%zu", o->kind == TP__SPILL ? "row" : "r", o->offset / TP__ALIGNMENT);
+        fprintf(stream, " r%zu", o->offset / k->register_bytes);
 }
 
-static void print_instruction(const tp_program *program, const tp__instruction *i, FILE *stream)
+static void print_instruction(const tp_program *program, const tp__kernel *k, const tp__instruction *i,
+                              FILE *stream)
 {
     static const char *const name[] = {[TP__GATHER] = "gather",
                                        [TP__SCATTER] = "scatter",
@@ -79,14 +90,14 @@ static void print_instruction(const tp_program *program, const tp__instruction *
             i->row    ? "by row    "
             : i->once ? "once a row"
                       : "by element");
-    print_operand(program, &i->y, stream);
+    print_operand(program, k, &i->y, stream);
     const char *op = i->shared_by >= 0 ? i->part->name : program->step[i->step].op->name;
     fprintf(stream, " = %s%s%s", name[i->kind], named ? op : "", i->fused != NULL ? " of " : "");
     if (i->fused != NULL)
         fprintf(stream, "%s%s%s", i->fused->name, i->innermost != NULL ? " of " : "",
                 i->innermost != NULL ? i->innermost->name : "");
     for (int32_t m = 0; m < i->n; m++)
-        print_operand(program, &i->x[m], stream);
+        print_operand(program, k, &i->x[m], stream);
     fprintf(stream, "\n");
 }
 
@@ -97,13 +108,15 @@ static void print_kernel(const tp_program *program, const tp__kernel *k, FILE *s
 
     if (k->is_loop) {
         fprintf(stream, "kernel %d: loop over %s, %s", (int)k->order,
-                tp_describe(TP_WEAK, &k->space, text) + 4, mode_name[k->mode]);
+                tp_describe(TP_WEAK, &k->space, text) + 4, k->run > 0 ? "rows" : mode_name[k->mode]);
+        if (k->run > 0)
+            fprintf(stream, ", in runs of %lld", (long long)k->run);
         if (k->mode != TP__FLAT)
             fprintf(stream, ", %lld x %lld", (long long)k->rows, (long long)k->length);
         fprintf(stream, "; reads %lld bytes, writes %lld, %d instructions, %zu bytes of scratch per thread\n",
                 (long long)t.read, (long long)t.written, (int)k->instructions, k->scratch);
         for (int32_t i = 0; i < k->instructions; i++)
-            print_instruction(program, &k->instruction[i], stream);
+            print_instruction(program, k, &k->instruction[i], stream);
         return;
     }
     const tp__step *step = &program->step[k->step];

@@ -197,6 +197,24 @@ static void fold_columns(const loop *l, const tp__instruction *i, const block *b
         close_column_tile(l, i, b->index[TP__AT_COLUMN] / TP_TILE, b->n);
 }
 
+/* Part of a tile into its lanes.  A run may end anywhere, so that the first element need not belong to the first lane. */
+static void fold_part(const tp__instruction *i, int64_t in_tile, int64_t n, tp_partial *lane,
+                      const void *const *x)
+{
+    const int64_t first = in_tile % TP_LANES;
+    tp_partial turned[TP_LANES];
+
+    if (first == 0) {
+        i->reduction->strip(n, lane, x);
+        return;
+    }
+    for (int64_t l = 0; l < TP_LANES; l++)
+        turned[l] = lane[(l + first) % TP_LANES];
+    i->reduction->strip(n, turned, x);
+    for (int64_t l = 0; l < TP_LANES; l++)
+        lane[(l + first) % TP_LANES] = turned[l];
+}
+
 /* A part of a row: into the lanes of its tile; a full tile becomes a partial. */
 static void fold_strip(loop *l, const tp__instruction *i, const block *b)
 {
@@ -212,7 +230,7 @@ static void fold_strip(loop *l, const tp__instruction *i, const block *b)
     } else {
         if (in_tile == 0)
             clear_lanes(i, lane, TP_LANES);
-        i->reduction->strip(b->n, lane, x);
+        fold_part(i, in_tile, b->n, lane, x);
         if (!ends)
             return;
         p = i->reduction->close(lane);

@@ -118,6 +118,7 @@ typedef struct tp__kernel {
     int32_t outer;   /* dimensions before those of a run */
     tp__instruction *instruction;
     int32_t instructions;
+    size_t register_bytes;
     size_t scratch; /* bytes per thread */
     int32_t folds;
     bool totals;   /* some folds are over all rows */

@@ -153,20 +153,14 @@ static void check_consing(const scene *s)
     assert_int_equal(tp_tape_count(s->tape), count);
 }
 
-/* Everything in one program, run in every way there is: the same bits. */
-static void check_executors(const scene *s)
+/* One program, run in every way there is: the same bits. */
+static void check_ways(const tp_tensor *output, int n)
 {
     static double value[GRAPH_MAX + MOST_LEAVES][GRAPH_ELEMENTS];
     static const tp_compile_options way[] = {
         {.reference = true}, {.always_parallel = true}, {.check_finite = false}};
-    tp_tensor output[GRAPH_MAX + MOST_LEAVES];
     double got[VALUES_MAX];
-    int n = 0;
 
-    for (int i = 0; i < s->graph->n; i++)
-        output[n++] = s->x[i];
-    for (int k = 0; k < s->leaves; k++)
-        output[n++] = s->gradient[k];
     for (size_t w = 0; w < sizeof way / sizeof *way; w++) {
         tp_program *program = tp_compile(output, n, &way[w]);
         assert_non_null(program);
@@ -178,6 +172,24 @@ static void check_executors(const scene *s)
         }
         tp_program_destroy(program);
     }
+}
+
+/* With every tensor stored, and with nothing stored but what is wanted in the end. */
+static void check_executors(const scene *s)
+{
+    tp_tensor output[GRAPH_MAX + MOST_LEAVES];
+    int n = 0;
+
+    for (int i = 0; i < s->graph->n; i++)
+        output[n++] = s->x[i];
+    for (int k = 0; k < s->leaves; k++)
+        output[n++] = s->gradient[k];
+    check_ways(output, n);
+    n = 0;
+    output[n++] = s->loss;
+    for (int k = 0; k < s->leaves; k++)
+        output[n++] = s->gradient[k];
+    check_ways(output, n);
 }
 
 /* Another order of recording: the same values bit for bit, the same gradients but for the order of their sums. */

@@ -135,9 +135,9 @@ static void test_dump(void **state)
     (void)state;
     tp_program *program = compile_with_gradient(tp_mse(p, y, NULL), p);
     char *text = text_of(tp_program_dump, program);
-    expect_in(text, "kernel 0: loop over [100000], flat; reads 800000 bytes, writes 400004, 5 instructions");
-    expect_in(text, "= sub %0 %1\n");
-    expect_in(text, "= fold sum ");
+    expect_in(text, "kernel 0: loop over [100000], flat; reads 800000 bytes, writes 400004, 3 instructions");
+    expect_in(text, "= fold sum of square of sub %0 %1\n");
+    expect_in(text, "= mul of sub 2e-05 %0 %1\n");
     expect_in(text, "by row      %");
     free(text);
     text = text_of(tp_program_graph, program);
@@ -149,6 +149,88 @@ static void test_dump(void **state)
     expect_in(text, "reference executor: 1 steps");
     free(text);
     tp_program_destroy(reference);
+    finish(tape, program);
+}
+
+static void expect_in_dump(const tp_program *program, const char *part, bool there)
+{
+    char *text = text_of(tp_program_dump, program);
+    if ((strstr(text, part) != NULL) != there)
+        fail_msg("\"%s\" is%s in:\n%s", part, there ? " not" : "", text);
+    free(text);
+}
+
+/* softplus and its derivative need one exponential. */
+static void test_shared_parts(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = vector(tape);
+    (void)state;
+    tp_program *program = compile_with_gradient(tp_mean(tp_softplus(x)), x);
+    expect_in_dump(program, "= exp_minus_abs %0\n", true);
+    expect_one_pass(program, 1);
+    finish(tape, program);
+}
+
+/* Both branches' gradients meet in one choice. */
+static void test_branches_are_joined(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor p = vector(tape), y = vector(tape);
+    (void)state;
+    tp_program *program = compile_with_gradient(tp_huber(p, y, NULL), p);
+    expect_in_dump(program, "keep", false);
+    expect_in_dump(program, "drop", false);
+    finish(tape, program);
+}
+
+static tp_tensor normalised(tp_tensor x, tp_axes axes)
+{
+    const tp_tensor var = tp_var_over(x, axes, 0, true), one = tp_scalar(x.tape, 1);
+    return tp_mul(tp_sub(x, tp_mean_over(x, axes, true)), tp_div(one, tp_sqrt(tp_add(var, one))));
+}
+
+/* A sum over everything joins the rows that it is made of, if tiles do not cross them. */
+static void test_totals_join_rows(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(64, 2048), NULL);
+    const tp_tensor c = tp_parameter(tape, TP_F32, TP_SHAPE(64, 2048), NULL);
+    (void)state;
+    tp_program *program = compile_with_gradient(tp_sum(tp_mul(normalised(x, TP_AXES(1)), c)), x);
+    const tp_program_summary r = tp_program_report(program);
+    assert_int_equal(r.loops, 1);
+    assert_int_equal(r.bytes_written, 64 * 2048 * 4 + 4);
+    finish(tape, program);
+}
+
+/* What lies in runs is read and written in place, and rows wait in the memory of the result. */
+static void test_runs_are_read_in_place(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(8, 4, 20, 20), NULL);
+    const tp_tensor c = tp_parameter(tape, TP_F32, TP_SHAPE(8, 4, 20, 20), NULL);
+    (void)state;
+    tp_program *program = compile_with_gradient(tp_sum(tp_mul(normalised(x, TP_AXES(0, 2, 3)), c)), x);
+    expect_in_dump(program, "rows, in runs of 400, 4 x 3200", true);
+    expect_in_dump(program, "gather", false);
+    expect_in_dump(program, "scatter", false);
+    expect_in_dump(program, "row1", false);
+    finish(tape, program);
+}
+
+/* Numbers that are the same for a whole block are read as such. */
+static void test_numbers_are_not_repeated(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(100, 1000), NULL);
+    const tp_tensor row = tp_parameter(tape, TP_F32, TP_SHAPE(100, 1), NULL);
+    const tp_tensor one = tp_parameter(tape, TP_F32, TP_SHAPE(1), NULL);
+    (void)state;
+    const tp_tensor y = tp_softmax(tp_mul(tp_mul(x, row), one), 1);
+    tp_program *program = tp_compile(&y, 1, NULL);
+    expect_in_dump(program, "spread", false);
+    expect_in_dump(program, "gather", false);
     finish(tape, program);
 }
 
@@ -176,6 +258,11 @@ int main(void)
         cmocka_unit_test(test_library_calls_are_told),
         cmocka_unit_test(test_memory_is_reused),
         cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_shared_parts),
+        cmocka_unit_test(test_branches_are_joined),
+        cmocka_unit_test(test_totals_join_rows),
+        cmocka_unit_test(test_runs_are_read_in_place),
+        cmocka_unit_test(test_numbers_are_not_repeated),
         cmocka_unit_test(test_tape_graph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
