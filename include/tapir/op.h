@@ -306,12 +306,7 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
             y[i_] = (T)(EXPRESSION);                                                                         \
         }                                                                                                    \
     }                                                                                                        \
-    static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,                  \
-                             unsigned single_)                                                               \
-    {                                                                                                        \
-        (void)single_;                                                                                       \
-        NAME(n_, y_, x_, attr);                                                                              \
-    }
+    enum { NAME##_mixed = 0 /* a null pointer: there is no other kernel */ };
 
 /* Of several operands: one loop for each combination of single numbers among them. */
 #define TP_EITHER_(NAME, K) const T NAME = (single >> K & 1) ? NAME##_one_ : ((const T *)x_[K])[i_];
