@@ -42,6 +42,8 @@ enum {
     TP_OP_THREAD_DEPENDENT = 1 << 5,
     /* A map that costs little more than reading its operands: it is rather computed again than stored. */
     TP_OP_CHEAP = 1 << 6,
+    /* A call whose kernel never fails. */
+    TP_OP_INFALLIBLE = 1 << 7,
     /* Takes an attribute-determined number of operands. */
     TP_ANY_ARITY = -1
 };

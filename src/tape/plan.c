@@ -60,7 +60,7 @@ static size_t bytes_of(const tp__step *step)
 static bool owns_memory(const planner *p, int32_t s)
 {
     return p->at[s].kernel != NULL && p->at[s].stored && p->at[s].base == s &&
-           p->program->step[s].leaf == NULL;
+           p->program->step[s].leaf == NULL && p->at[s].leaf == NULL;
 }
 
 static bool place_values(planner *p, size_t *offset, size_t *peak)
@@ -182,9 +182,10 @@ static bool allocate(planner *p, const size_t *offset, size_t peak, size_t block
         tp__step *step = &program->step[s];
         if (step->leaf == NULL &&
             step->op->kind != TP_GROUP) /* those without elements point somewhere, too */
-            step->data = owns_memory(p, s)  ? (char *)program->memory + offset[s]
-                         : step->count == 0 ? program->memory
-                                            : NULL;
+            step->data = p->at[s].leaf != NULL ? p->at[s].leaf->data
+                         : owns_memory(p, s)   ? (char *)program->memory + offset[s]
+                         : step->count == 0    ? program->memory
+                                               : NULL;
         if (step->op == &tp__scalar_op) {
             step->data = next;
             fill_constant(step, constant_count(p, s));
@@ -216,6 +217,7 @@ static bool build(planner *p, size_t *offset)
             k->copied_strides = p->at[k->step].copied_strides;
         }
     }
+    tp__assign_in_place(p);
     if (!tp__measure_scratch(p->program, &block_bytes, &call_bytes) || !place_values(p, offset, &peak) ||
         !allocate(p, offset, peak, block_bytes, call_bytes))
         return false;

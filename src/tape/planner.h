@@ -19,6 +19,7 @@ typedef struct placed {
     int32_t copied_from;
     tp_strides copied_strides;
     tp__operand value; /* lower.c: where its kernel finds it */
+    tp__leaf *leaf;    /* in_place.c: whose memory it may have, or NULL */
 } placed;
 
 typedef struct planner {
@@ -38,6 +39,9 @@ bool tp__same_strides(const tp__kernel *kernel, const tp_strides *a, const tp_st
 /* Strides by the kernel's dimensions with which `step` reads an operand in its base's memory. */
 tp_strides tp__access(const planner *p, const tp__kernel *kernel, const tp__step *step, bool row,
                       int32_t operand);
+
+/* in_place.c: which computed values are written right where an assignment wants them. */
+void tp__assign_in_place(planner *p);
 
 /* lower.c: a loop kernel's instructions. */
 bool tp__lower(planner *p, tp__kernel *kernel);

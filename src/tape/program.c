@@ -407,7 +407,8 @@ static void assign_all(tp_program *program)
         if (!is_committed(step))
             continue;
         tp__leaf *leaf = program->step[step->input[0]].leaf;
-        memcpy(leaf->data, step->data, leaf->bytes);
+        if (step->data != leaf->data) /* else it was written in place */
+            memcpy(leaf->data, step->data, leaf->bytes);
         leaf->written = true;
     }
 }

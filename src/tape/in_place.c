@@ -1,0 +1,121 @@
+/* in_place.c -- assignments whose new value is written into the leaf right away, instead of waiting for the end of the run.
+ *
+ * Allowed where no reader of the leaf's old value can tell: all of them run before the instruction that writes the new one,
+ * or are it, or work on the same element earlier in the same sweep; and where nothing can fail any more, so that a run that
+ * fails has changed no leaf.
+ */
+#include "planner.h"
+
+typedef struct candidate {
+    const planner *p;
+    int32_t leaf, value; /* steps: the leaf, and the base that is computed for it */
+    const tp__kernel *kernel;
+} candidate;
+
+/* ---- Other kernels --------------------------------------------------------------------------------- */
+
+static bool can_fail(const tp_program *program, const tp__kernel *k)
+{
+    if (!k->is_loop)
+        return program->step[k->step].op->kind == TP_CALL &&
+               !(program->step[k->step].op->flags & TP_OP_INFALLIBLE);
+    for (int32_t i = 0; i < k->instructions; i++)
+        if (k->instruction[i].kind == TP__FOLD && k->instruction[i].dtype == TP_I32)
+            return true;
+    return false;
+}
+
+static bool loop_reads(const tp__kernel *k, int32_t base)
+{
+    for (int32_t i = 0; i < k->instructions; i++)
+        for (int32_t j = 0; j < k->instruction[i].n; j++)
+            if (k->instruction[i].x[j].step == base)
+                return true;
+    return false;
+}
+
+static bool step_reads(const planner *p, const tp__kernel *k, int32_t base)
+{
+    const tp__step *step = &p->program->step[k->step];
+    if (k->copies)
+        return k->copied_from == base;
+    for (int32_t j = 0; j < step->n; j++)
+        if (p->at[step->input[j]].base == base)
+            return true;
+    return false;
+}
+
+static bool later_kernels_allow(const candidate *c)
+{
+    for (const tp__kernel *k = c->kernel; k != NULL; k = k->next) {
+        if (can_fail(c->p->program, k))
+            return false;
+        if (k != c->kernel && (k->is_loop ? loop_reads(k, c->leaf) : step_reads(c->p, k, c->leaf)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- The kernel itself ----------------------------------------------------------------------------- */
+
+/* The instruction that writes the value; -1 where several do (a row that waits there), or none. */
+static int32_t writer_of(const tp__kernel *k, int32_t value)
+{
+    int32_t writer = -1;
+    for (int32_t i = 0; i < k->instructions; i++) {
+        if (k->instruction[i].y.step != value)
+            continue;
+        if (writer >= 0)
+            return -1;
+        writer = i;
+    }
+    return writer;
+}
+
+static bool own_kernel_allows(const candidate *c)
+{
+    const tp__kernel *k = c->kernel;
+    const int32_t writer = writer_of(k, c->value);
+    if (writer < 0 || k->instruction[writer].kind != TP__APPLY || k->instruction[writer].row)
+        return false;
+    const tp__operand *y = &k->instruction[writer].y;
+    for (int32_t i = 0; i < k->instructions; i++)
+        for (int32_t j = 0; j < k->instruction[i].n; j++) {
+            const tp__operand *x = &k->instruction[i].x[j];
+            if (x->step == c->leaf && (i > writer || x->kind != y->kind || x->single))
+                return false;
+        }
+    return y->kind == TP__FULL; /* then all these lie at the same element */
+}
+
+/* ---- The program ----------------------------------------------------------------------------------- */
+
+static bool is_output(const planner *p, int32_t base)
+{
+    for (int32_t k = 0; k < p->program->outputs; k++)
+        if (p->at[p->program->output[k].step].base == base)
+            return true;
+    return false;
+}
+
+/* Does another leaf get the same value? */
+static bool is_shared(const planner *p, int32_t assign)
+{
+    for (int32_t s = 0; s < p->program->steps; s++)
+        if (s != assign && p->program->step[s].op->kind == TP_ASSIGN && p->at[s].base == p->at[assign].base)
+            return true;
+    return false;
+}
+
+void tp__assign_in_place(planner *p)
+{
+    for (int32_t s = 0; s < p->program->steps; s++) {
+        const tp__step *step = &p->program->step[s];
+        if (step->op->kind != TP_ASSIGN || step->count == 0 || p->at[s].base == s)
+            continue;
+        const candidate c = {p, step->input[0], p->at[s].base, p->at[p->at[s].base].kernel};
+        if (c.kernel->is_loop && !is_output(p, c.leaf) && !is_output(p, c.value) && !is_shared(p, s) &&
+            own_kernel_allows(&c) && later_kernels_allow(&c))
+            p->at[c.value].leaf = p->program->step[c.leaf].leaf;
+    }
+}
