@@ -204,6 +204,7 @@ static const tp_op small_matmul = {
     .name = "matmul",
     .kind = TP_CALL,
     .arity = 2,
+    .flags = TP_OP_INFALLIBLE,
     .attr_size = sizeof(matmul_attr),
     .infer = matmul_infer,
     .vjp = matmul_vjp,

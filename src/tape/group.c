@@ -314,6 +314,24 @@ static bool join_reduction(planner *p, tp__kernel *kernel, int32_t s, const tp_s
     return add_node(p, kernel, s, true);
 }
 
+/* Operands that waited for a reader go right before its kernel. */
+static bool place_waiting_operands(planner *p, int32_t s)
+{
+    const tp__step *step = &p->program->step[s];
+    for (int32_t k = 0; k < step->n; k++) {
+        placed *x = &p->at[p->at[step->input[k]].base];
+        if (!x->waits)
+            continue;
+        tp__kernel *kernel = insert_kernel(p, p->at[s].kernel->order - 1);
+        if (kernel == NULL)
+            return false;
+        kernel->step = p->at[step->input[k]].base;
+        x->kernel = kernel;
+        x->waits = false;
+    }
+    return true;
+}
+
 static bool place_in_loop(planner *p, int32_t s)
 {
     const tp__step *step = &p->program->step[s];
@@ -337,7 +355,7 @@ static bool place_in_loop(planner *p, int32_t s)
         if (p->failed)
             return false;
     }
-    tp__kernel *kernel = insert_kernel(p, lowest);
+    tp__kernel *kernel = insert_kernel(p, lowest < 0 ? INT32_MAX : lowest);
     if (kernel == NULL)
         return false;
     kernel->is_loop = true;
@@ -346,9 +364,22 @@ static bool place_in_loop(planner *p, int32_t s)
     return add_node(p, kernel, s, reduces);
 }
 
+/* Does it depend on nothing that is computed before, so that it may run at any time? */
+static bool may_wait(const planner *p, int32_t s)
+{
+    const tp__step *step = &p->program->step[s];
+    bool waits = step->op->kind == TP_CALL || step->op->kind == TP_SOURCE;
+    for (int32_t k = 0; k < step->n; k++) {
+        const placed *x = &p->at[p->at[step->input[k]].base];
+        waits = waits && x->kernel == NULL && !x->waits;
+    }
+    return waits;
+}
+
+/* As late as it was recorded: what it reads is freed sooner, what it computes lives shorter. */
 static bool place_alone(planner *p, int32_t s)
 {
-    tp__kernel *kernel = insert_kernel(p, operands_order(p, s));
+    tp__kernel *kernel = insert_kernel(p, INT32_MAX);
     if (kernel == NULL)
         return false;
     kernel->step = s;
@@ -419,10 +450,17 @@ bool tp__group(planner *p)
             continue;
         if (step->count == 0 || (kind == TP_ASSIGN && waits_in_place(p, s)))
             continue;
+        if (may_wait(p, s)) {
+            p->at[s].waits = true;
+            continue;
+        }
         fine = is_loop_step(p, step) ? place_in_loop(p, s) : place_alone(p, s);
-        if (!fine)
+        if (!fine || !place_waiting_operands(p, s))
             return false;
     }
+    for (int32_t s = 0; s < p->program->steps; s++) /* outputs that nothing else reads */
+        if (p->at[s].waits && !place_alone(p, s))
+            return false;
     find_stored(p);
     return true;
 }

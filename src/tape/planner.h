@@ -13,6 +13,7 @@ typedef struct placed {
     bool total;         /* in its kernel: a row value, of all rows together */
     bool stored;        /* has memory */
     bool is_copy;       /* a view that had to become a copy */
+    bool waits;         /* a call or source of leaves alone, to be placed before its first reader */
     bool is_block;      /* a known number that must stand repeated over a block */
     int32_t phase;
     int32_t last; /* order of the last kernel that reads its memory; INT32_MAX: an output */
