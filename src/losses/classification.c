@@ -1,5 +1,7 @@
 /* classification.c -- losses over classes: cross_entropy nll categorical_cross_entropy focal_categorical
  * multilabel_soft_margin. */
+#include <math.h>
+
 #include "binary.h"
 #include "classes.h"
 
@@ -51,6 +53,30 @@ static tp_tensor nll_of_indices(const tp__classes *c, tp_tensor lp, tp_tensor ta
     return tp__classes_without_ignored(c, &y, r, mass);
 }
 
+/* The logits less the largest of their row, which is no function of them as far as gradients go: a softmax stays the same
+ * whatever is subtracted.  An infinite one is left alone. */
+static tp_tensor centred(const tp__classes *c)
+{
+    const tp_tensor x = c->scores, largest = tp_max_over(x, TP_AXES(c->axis), true);
+    const tp_tensor infinite = tp_equal(tp_abs(largest), tp_scalar(x.tape, HUGE_VAL));
+    return tp_sub(x, tp_stop_gradient(tp_where(infinite, tp_scalar(x.tape, 0), largest)));
+}
+
+/* log sum e^x - x[y], which is nll_of_indices of the log_softmax with a term less for each class: the other classes'
+ * logarithms are never formed. */
+static tp_tensor cross_entropy_of_indices(const tp__classes *c, tp_tensor target, tp_tensor *mass)
+{
+    const tp__class_labels y = tp__classes_labels(c, target);
+    const tp_tensor x = centred(c);
+    tp_tensor r = tp_sub(tp_log(tp__classes_sum(c, tp_exp(x))), tp__classes_pick(c, &y, x));
+
+    if (c->weight.tape != NULL) {
+        *mass = tp__classes_pick(c, &y, c->weight);
+        r = tp__loss_weighted(*mass, r);
+    }
+    return tp__classes_without_ignored(c, &y, r, mass);
+}
+
 static tp_tensor cross_entropy(tp_tensor logits, tp_tensor target, const tp_cross_entropy_options *o)
 {
     const tp_tensor invalid = tp__loss_invalid(tp__loss_at(logits, target));
@@ -64,6 +90,8 @@ static tp_tensor cross_entropy(tp_tensor logits, tp_tensor target, const tp_cros
     if (tp_dtype_of(target) != TP_I32 && o->ignore.given)
         return tp_fail(logits, TP_BAD_ARGUMENT,
                        "ignore needs class indices: give ignored rows a weight of 0 instead");
+    if (tp_dtype_of(target) == TP_I32 && o->label_smoothing == 0)
+        return tp__loss_reduce(cross_entropy_of_indices(&c, target, &mass), o->weight, mass, o->reduction);
     const tp_tensor lp = tp_log_softmax(logits, c.axis);
     if (tp_dtype_of(target) == TP_I32)
         r = nll_of_indices(&c, lp, target, o->label_smoothing, &mass);

@@ -206,6 +206,7 @@ static int32_t to_i32(double value)
     return value >= 2147483648.0 ? INT32_MAX : (int32_t)value;
 }
 
+TP_INSTRUCTION_SETS
 static void f64_to_f32(int64_t n, void *y, const void *const *x, const void *attr)
 {
     (void)attr;
@@ -213,6 +214,7 @@ static void f64_to_f32(int64_t n, void *y, const void *const *x, const void *att
         ((float *)y)[i] = (float)((const double *)x[0])[i];
 }
 
+TP_INSTRUCTION_SETS
 static void i32_to_f32(int64_t n, void *y, const void *const *x, const void *attr)
 {
     (void)attr;
@@ -220,6 +222,7 @@ static void i32_to_f32(int64_t n, void *y, const void *const *x, const void *att
         ((float *)y)[i] = (float)((const int32_t *)x[0])[i];
 }
 
+TP_INSTRUCTION_SETS
 static void f32_to_f64(int64_t n, void *y, const void *const *x, const void *attr)
 {
     (void)attr;
@@ -227,6 +230,7 @@ static void f32_to_f64(int64_t n, void *y, const void *const *x, const void *att
         ((double *)y)[i] = (double)((const float *)x[0])[i];
 }
 
+TP_INSTRUCTION_SETS
 static void i32_to_f64(int64_t n, void *y, const void *const *x, const void *attr)
 {
     (void)attr;
