@@ -8,6 +8,12 @@ static bool has_kernel(const tp_fusion *f, const tp__instruction *outer, tp_dtyp
     return outer->kind == TP__FOLD ? f->fold[dtype] != NULL : f->mixed[dtype] != NULL;
 }
 
+/* Registers last through the phases only where a block holds whole rows. */
+static bool can_move(const lowering *l, int32_t from, int32_t to)
+{
+    return from == to || (l->kernel->whole_rows && from < to);
+}
+
 static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *outer,
                                     const tp__instruction *inner, int32_t k)
 {
@@ -16,7 +22,7 @@ static const tp_fusion *find_fusion(const lowering *l, const tp__instruction *ou
     if (outer->part != NULL || inner->part != NULL)
         return NULL;
     if ((outer->kind != TP__APPLY && outer->kind != TP__FOLD) || inner->kind != TP__APPLY ||
-        outer->n + inner->n - 1 > TP__MOST_OPERANDS || inner->phase != outer->phase ||
+        outer->n + inner->n - 1 > TP__MOST_OPERANDS || !can_move(l, inner->phase, outer->phase) ||
         inner->row != outer->row || inner->dtype != outer->dtype)
         return NULL;
     for (; f != NULL && f->inner != NULL; f++)
