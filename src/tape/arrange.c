@@ -183,6 +183,8 @@ static bool is_row_stage(const tp__instruction *i)
 
 static int sort_key(const tp__instruction *i)
 {
+    if (i->steady)
+        return -1;
     return 2 * i->phase + !is_row_stage(i);
 }
 
@@ -263,7 +265,7 @@ static bool sort_instructions(lowering *l)
 
     if (sorted == NULL || moved == NULL)
         return false;
-    for (int key = 0; key <= 2 * kernel->phases + 1; key++)
+    for (int key = -1; key <= 2 * kernel->phases + 1; key++)
         for (int32_t i = 0; i < n && l->instruction[i].before < 0; i++) {
             for (int32_t j = n - 1; j > i && l->instruction[j].before >= 0; j--)
                 if (l->instruction[j].before == i)
@@ -290,6 +292,8 @@ static int32_t end_of_use(const tp__kernel *kernel, int32_t i)
             if (x->kind == TP__REGISTER && x->offset == (size_t)i)
                 end = j;
         }
+    if (kernel->instruction[i].steady)
+        return kernel->instructions - 1;
     const bool lasting = is_row_stage(&kernel->instruction[i]) || kernel->instruction[i].kind == TP__FOLD;
     if (!kernel->whole_rows && lasting)
         while (end + 1 < kernel->instructions &&

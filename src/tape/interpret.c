@@ -42,21 +42,26 @@ static inline char *address(const loop *l, const tp__operand *o, const block *b)
     return base + b->index[o->index] * o->stride;
 }
 
-/* Every number `times` times. */
+/* Every number `times` times.  Few are written as a whole vector, whose rest the next number's overwrites: a register has
+ * room for that behind its end. */
+#define REPEAT(TYPE, VECTOR)                                                                                 \
+    do {                                                                                                     \
+        TYPE *y = out;                                                                                       \
+        for (int64_t r = 0; r < n && times <= VECTOR; r++)                                                   \
+            for (int64_t i = 0; i < VECTOR; i++)                                                             \
+                y[r * times + i] = ((const TYPE *)x)[r];                                                     \
+        for (int64_t r = 0; r < n && times > VECTOR; r++)                                                    \
+            for (int64_t i = 0; i < times; i++)                                                              \
+                y[r * times + i] = ((const TYPE *)x)[r];                                                     \
+    } while (0)
+
 TP_INSTRUCTION_SETS
 static void repeat(void *out, const void *x, int32_t size, int64_t n, int64_t times)
 {
-    if (size == 4) {
-        uint32_t *y = out;
-        for (int64_t r = 0; r < n; r++)
-            for (int64_t i = 0; i < times; i++)
-                y[r * times + i] = ((const uint32_t *)x)[r];
-    } else {
-        uint64_t *y = out;
-        for (int64_t r = 0; r < n; r++)
-            for (int64_t i = 0; i < times; i++)
-                y[r * times + i] = ((const uint64_t *)x)[r];
-    }
+    if (size == 4)
+        REPEAT(uint32_t, 16);
+    else
+        REPEAT(uint64_t, 8);
 }
 
 static void spread(const loop *l, const tp__instruction *i, const block *b)
@@ -430,13 +435,16 @@ static void run_share(loop *l, int64_t first, int64_t end, int64_t rows_at_once)
         run_flat_share(l, first, end);
         return;
     }
+    int32_t steady = 0;
+    while (k->whole_rows && steady < k->instructions && k->instruction[steady].steady)
+        steady++;
     for (int64_t piece = first; piece < end; piece++) {
         const int64_t row = piece * rows_at_once, left = k->rows - row;
         block b = {.rows = left < rows_at_once ? left : rows_at_once, .index = {[TP__AT_ROW] = row}};
         b.index[TP__AT_ELEMENT] = k->mode == TP__COLUMNS ? row : row * k->length;
         b.n = b.rows * k->length;
         if (k->whole_rows)
-            execute_all(l, (stretch){0, k->instructions}, &b);
+            execute_all(l, (stretch){piece == first ? 0 : steady, k->instructions}, &b);
         else
             sweep_row(l, &b);
     }

@@ -173,6 +173,15 @@ static bool same(const tp_strides *a, const tp_strides *b)
     return memcmp(a, b, sizeof *a) == 0;
 }
 
+/* Strides in kernel order, where the kept dimensions come first. */
+static bool same_for_all_rows(const tp__kernel *k, const tp_strides *strides)
+{
+    for (int64_t d = 0; d < k->row_shape.rank; d++)
+        if (strides->stride[d] != 0)
+            return false;
+    return true;
+}
+
 static tp__operand gather(lowering *l, int32_t base, tp_strides strides, int32_t phase, bool row)
 {
     const bool any_phase = l->kernel->whole_rows;
@@ -187,6 +196,7 @@ static tp__operand gather(lowering *l, int32_t base, tp_strides strides, int32_t
         return (tp__operand){0};
     i->strides = strides;
     i->x[0] = memory_operand(l, TP__FIXED, base);
+    i->steady = any_phase && !row && same_for_all_rows(l->kernel, &strides);
     return tp__register_of(l, i);
 }
 

@@ -72,6 +72,7 @@ typedef struct tp__instruction {
     bool row;      /* works on row values */
     bool total;    /* a fold over all rows */
     bool once;     /* fills a register that all blocks of a swept row read */
+    bool steady;   /* fills a register with the same for all blocks of whole rows: a thread does it once */
     bool dropped;  /* nothing reads it: another instruction does its work */
     int32_t phase; /* row instructions of a phase come before its full ones */
     int32_t step;
