@@ -92,18 +92,11 @@ static bool own_kernel_allows(const candidate *c)
 
 static bool is_output(const planner *p, int32_t base)
 {
-    for (int32_t k = 0; k < p->program->outputs; k++)
-        if (p->at[p->program->output[k].step].base == base)
+    for (int32_t k = 0; k < p->program->outputs; k++) {
+        const int32_t s = p->program->output[k].step;
+        if (p->program->step[s].op->kind != TP_ASSIGN && p->at[s].base == base)
             return true;
-    return false;
-}
-
-/* Does another leaf get the same value? */
-static bool is_shared(const planner *p, int32_t assign)
-{
-    for (int32_t s = 0; s < p->program->steps; s++)
-        if (s != assign && p->program->step[s].op->kind == TP_ASSIGN && p->at[s].base == p->at[assign].base)
-            return true;
+    }
     return false;
 }
 
@@ -114,8 +107,8 @@ void tp__assign_in_place(planner *p)
         if (step->op->kind != TP_ASSIGN || step->count == 0 || p->at[s].base == s)
             continue;
         const candidate c = {p, step->input[0], p->at[s].base, p->at[p->at[s].base].kernel};
-        if (c.kernel->is_loop && !is_output(p, c.leaf) && !is_output(p, c.value) && !is_shared(p, s) &&
-            own_kernel_allows(&c) && later_kernels_allow(&c))
+        if (c.kernel->is_loop && !is_output(p, c.leaf) && !is_output(p, c.value) && own_kernel_allows(&c) &&
+            later_kernels_allow(&c))
             p->at[c.value].leaf = p->program->step[c.leaf].leaf;
     }
 }
