@@ -15,10 +15,13 @@
 
 #include <tapir/ops/activations.h>
 #include <tapir/ops/control.h>
+#include <tapir/ops/convolution.h>
 #include <tapir/ops/elementwise.h>
 #include <tapir/ops/indexing.h>
 #include <tapir/ops/linalg.h>
+#include <tapir/ops/normalization.h>
 #include <tapir/ops/ordering.h>
+#include <tapir/ops/pooling.h>
 #include <tapir/ops/random.h>
 #include <tapir/ops/reductions.h>
 #include <tapir/ops/shape.h>

@@ -30,6 +30,9 @@ extern const tp_op *const tp__arrange_ops[];
 extern const tp_op *const tp__diagonal_ops[];
 extern const tp_op *const tp__padding_ops[];
 extern const tp_op *const tp__random_ops[];
+extern const tp_op *const tp__convolution_ops[];
+extern const tp_op *const tp__pooling_ops[];
+extern const tp_op *const tp__resampling_ops[];
 
 /* Ops that another family's fusions name. */
 extern const tp_op tp__neg, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where, tp__guard;

@@ -1,4 +1,4 @@
-/* test_golden_layers.c -- the golden cases ops_nn, as far as they are compositions of ops that exist. */
+/* test_golden_layers.c -- the golden cases ops_nn. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,32 +80,105 @@ static void build_group_norm(golden_record *r)
     r->out[0] = affine(r, y, channel_shape(shape));
 }
 
-/* (1 - momentum) old + momentum new */
-static tp_tensor blend(const golden_record *r, const char *old, tp_tensor new)
+/* A running statistic: a parameter that holds the file's values. */
+static tp_tensor running(const golden_record *r, const char *name)
 {
-    const double momentum = golden_number(r->c, "momentum");
-    const tp_tensor running = golden_input(r, old);
-    return tp_add(tp_scale(running, 1 - momentum), tp_scale(tp_reshape(new, tp_shape_of(running)), momentum));
+    const golden_block *block = golden_get(r->c, GOLDEN_IN, name);
+    return tp_parameter(r->tape, TP_F64, TP_SHAPE(block->count), block->f64);
 }
 
+/* What the update assigns, as outputs: the operands of the assignments. */
 static void build_batch_norm(golden_record *r)
 {
-    const tp_tensor x = golden_input(r, "x");
-    const tp_shape shape = tp_shape_of(x), channels = channel_shape(shape);
-    tp_axes axes = {0};
-    tp_tensor mean = tp_reshape(golden_input(r, "running_mean"), channels);
-    tp_tensor variance = tp_reshape(golden_input(r, "running_var"), channels);
+    const bool training = golden_switch(r->c, "training");
+    const tp_batch_norm_options options = {
+        .weight = golden_input(r, "weight"),
+        .bias = golden_input(r, "bias"),
+        .running_mean = running(r, "running_mean"),
+        .running_variance = running(r, "running_var"),
+        .momentum = {true, golden_number(r->c, "momentum")},
+        .epsilon = {true, golden_number(r->c, "eps")},
+        .evaluate = !training,
+    };
+    tp_tensor update;
+    r->out[0] = tp_batch_norm(golden_input(r, "x"), &options, &update);
+    for (int k = 0; k < 2 && training; k++)
+        r->out[1 + k] = tp_operand_of(tp_operand_of(update, k), 1);
+    if (!training)
+        assert_null(update.tape);
+}
 
-    for (int d = 0; d < (int)shape.rank; d++)
-        if (d != 1)
-            axes.axis[axes.n++] = d;
-    if (golden_switch(r->c, "training")) {
-        mean = tp_mean_over(x, axes, true);
-        variance = tp_var_over(x, axes, 0, true);
-        r->out[1] = blend(r, "running_mean", mean);
-        r->out[2] = blend(r, "running_var", tp_var_over(x, axes, 1, true));
-    }
-    r->out[0] = affine(r, normalized(r, x, mean, variance), channels);
+/* ---- Convolutions, pooling, other sizes ------------------------------------------------------------------- */
+
+static void pair(const golden_record *r, const char *key, int64_t to[2])
+{
+    if (golden_has(r->c, key))
+        golden_integers(r->c, key, to, 2);
+}
+
+static tp_convolution_options convolution_options(const golden_record *r)
+{
+    tp_convolution_options o = {.groups = golden_integer(r->c, "groups")};
+    pair(r, "stride", o.stride);
+    pair(r, "padding", o.padding);
+    pair(r, "dilation", o.dilation);
+    pair(r, "output_padding", o.output_padding);
+    return o;
+}
+
+static void build_conv1d(golden_record *r)
+{
+    const tp_convolution_options o = convolution_options(r);
+    r->out[0] = tp_conv1d(golden_input(r, "x"), golden_input(r, "weight"), golden_input(r, "bias"), &o);
+}
+
+static void build_conv2d(golden_record *r)
+{
+    const tp_convolution_options o = convolution_options(r);
+    r->out[0] = tp_conv2d(golden_input(r, "x"), golden_input(r, "weight"), golden_input(r, "bias"), &o);
+}
+
+static void build_conv_transpose2d(golden_record *r)
+{
+    const tp_convolution_options o = convolution_options(r);
+    r->out[0] =
+        tp_conv_transpose2d(golden_input(r, "x"), golden_input(r, "weight"), golden_input(r, "bias"), &o);
+}
+
+static void build_max_pool2d(golden_record *r)
+{
+    tp_pooling_options o = {.ceil_mode = golden_switch(r->c, "ceil_mode")};
+    int64_t window[2];
+    pair(r, "kernel", window);
+    pair(r, "stride", o.stride);
+    pair(r, "padding", o.padding);
+    pair(r, "dilation", o.dilation);
+    r->out[0] = tp_max_pool2d(r->x[0], window[0], window[1], &o);
+}
+
+static void build_avg_pool2d(golden_record *r)
+{
+    tp_pooling_options o = {.only_true_elements = !golden_switch(r->c, "count_include_pad")};
+    int64_t window[2];
+    pair(r, "kernel", window);
+    pair(r, "stride", o.stride);
+    pair(r, "padding", o.padding);
+    r->out[0] = tp_avg_pool2d(r->x[0], window[0], window[1], &o);
+}
+
+static void build_upsample_nearest(golden_record *r)
+{
+    int64_t size[2];
+    pair(r, "size", size);
+    r->out[0] = tp_upsample_nearest(r->x[0], size[0], size[1]);
+}
+
+static void build_upsample_bilinear(golden_record *r)
+{
+    const tp_bilinear_options o = {.align_corners = golden_switch(r->c, "align_corners")};
+    int64_t size[2];
+    pair(r, "size", size);
+    r->out[0] = tp_upsample_bilinear(r->x[0], size[0], size[1], &o);
 }
 
 static void build_dropout_mask(golden_record *r)
@@ -142,23 +215,23 @@ static const golden_op nn[] = {
     {"linear", .build = build_linear},
     {"layer_norm", .build = build_layer_norm},
     {"group_norm", .build = build_group_norm},
-    {"batch_norm", .build = build_batch_norm},
     {"dropout_mask", .build = build_dropout_mask},
     {"attention", .build = build_attention},
-    /* not there yet */
-    {.op = "conv1d"},
-    {.op = "conv2d"},
-    {.op = "conv_transpose2d"},
-    {.op = "max_pool2d"},
-    {.op = "avg_pool2d"},
-    {.op = "upsample_bilinear"},
-    {.op = "upsample_nearest"},
+    /* ops */
+    {"batch_norm", .build = build_batch_norm},
+    {"conv1d", .build = build_conv1d},
+    {"conv2d", .build = build_conv2d},
+    {"conv_transpose2d", .build = build_conv_transpose2d},
+    {"max_pool2d", .build = build_max_pool2d},
+    {"avg_pool2d", .build = build_avg_pool2d},
+    {"upsample_bilinear", .build = build_upsample_bilinear},
+    {"upsample_nearest", .build = build_upsample_nearest},
 };
 
 static void test_nn(void **state)
 {
     (void)state;
-    golden_run_ops("ops_nn.txt", nn, (int)(sizeof nn / sizeof *nn), 36);
+    golden_run_ops("ops_nn.txt", nn, (int)(sizeof nn / sizeof *nn), 61);
 }
 
 /* ---- No family is forgotten --------------------------------------------------------------------------------- */

@@ -281,6 +281,9 @@ static const family families[] = {
     {"tp__activation_ops", tp__activation_ops},
     {"tp__rounding_ops", tp__rounding_ops},
     {"tp__predicate_ops", tp__predicate_ops},
+    {"tp__convolution_ops", tp__convolution_ops},
+    {"tp__pooling_ops", tp__pooling_ops},
+    {"tp__resampling_ops", tp__resampling_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
 

@@ -38,6 +38,7 @@ const op_row *op_rows(int *count)
         add_random_rows(&table);
         add_linalg_rows(&table);
         add_mode_rows(&table);
+        add_convolution_rows(&table);
     }
     *count = table.n;
     return table.row;

@@ -73,6 +73,7 @@ void add_arrange_rows(op_row_table *table);
 void add_random_rows(op_row_table *table);
 void add_linalg_rows(op_row_table *table);
 void add_mode_rows(op_row_table *table);
+void add_convolution_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* test_errors.c -- every error message, and how errors stick. */
 #include "error_rows.h"
 #include "error_rows_arrange.h"
+#include "error_rows_convolution.h"
 #include "error_rows_elementwise.h"
 #include "error_rows_indexing.h"
 #include "error_rows_linalg.h"
@@ -56,6 +57,10 @@ static const error_rows all_rows[] = {
     ROWS("ops/control.c", control_rows),
     USE_ROWS("ops/control.c", control_use_rows),
     ROWS("ops/matmul.c", matmul_rows),
+    ROWS("ops/convolution.c", convolution_rows),
+    ROWS("ops/pooling.c", pooling_rows),
+    ROWS("ops/resampling.c", resampling_rows),
+    ROWS("ops/normalization.c", normalization_rows),
     ROWS("ops/shape.c", view_rows),
     ROWS("ops/slice.c", slice_rows),
     ROWS("ops/source.c", source_rows),

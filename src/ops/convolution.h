@@ -1,0 +1,41 @@
+/* convolution.h -- what the recording of convolutions and their kernels share. */
+#ifndef TAPIR_SRC_OPS_CONVOLUTION_H
+#define TAPIR_SRC_OPS_CONVOLUTION_H
+
+#include <tapir/op.h>
+
+/* The attributes of all three ops.  Pairs are along height and width. */
+typedef struct tp__convolution {
+    int64_t stride[2], padding[2], dilation[2], groups;
+    int64_t size[2]; /* what the operands do not tell: of the images, of the weight; else 0 */
+} tp__convolution;
+
+/* One trilinear form of images, weight and result has three partial derivatives, each of them an op of the other two. */
+typedef enum tp__convolution_role {
+    TP__CONVOLUTION,        /* images, weight -> result */
+    TP__CONVOLUTION_IMAGES, /* result, weight -> images */
+    TP__CONVOLUTION_WEIGHT  /* images, result -> weight */
+} tp__convolution_role;
+
+/* The shapes of all three, whichever two of them are the operands.  Of tp__convolution_shapes the operands must be right. */
+typedef struct tp__convolution_parts {
+    tp_shape images, weight, result;
+} tp__convolution_parts;
+
+tp__convolution_parts tp__convolution_shapes(tp__convolution_role role, const tp_shape *x_shape,
+                                             const tp__convolution *a);
+
+/* How many places a kernel of this extent has along an axis of this length; 0 or less if it does not fit. */
+int64_t tp__convolution_places(const tp__convolution *a, int axis, int64_t length, int64_t extent);
+
+/* ---- Kernels: columns of patches, and products by CBLAS (convolution_kernels.c) ---------------------------- */
+
+size_t tp__convolve_scratch(const tp_shape *x_shape, int n, const void *attr);
+size_t tp__convolve_images_scratch(const tp_shape *x_shape, int n, const void *attr);
+size_t tp__convolve_weight_scratch(const tp_shape *x_shape, int n, const void *attr);
+
+tp_status tp__convolve(const tp_call *call);
+tp_status tp__convolve_images(const tp_call *call);
+tp_status tp__convolve_weight(const tp_call *call);
+
+#endif
