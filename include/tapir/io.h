@@ -1,4 +1,5 @@
-/* tapir/io.h -- files.
+/* tapir/io.h -- files: IDX here, .npy in tapir/io/npy.h, saved parameters in tapir/io/parameters.h, and batches of rows in
+ * tapir/io/batches.h.
  *
  * A file may be truncated, corrupt or hostile: whatever it holds, reading it ends with its contents or with a message
  * that names the file, the offset and the reason, and takes no more memory than the file has data for.
@@ -24,6 +25,12 @@ typedef struct tp_io_report {
     char message[TP_IO_MESSAGE]; /* "FILE: at byte OFFSET: REASON"; "" when all went well */
 } tp_io_report;
 
+/* Of the readers below. */
+typedef struct tp_io_options {
+    int64_t max_bytes;      /* of values; a file that announces more is refused; default: 2^30 */
+    tp_allocator allocator; /* of all memory that reading takes; zero: the C library's */
+} tp_io_options;
+
 /* True when files compressed by gzip can be read: Tapir was built with zlib. */
 TP_API bool tp_io_reads_gzip(void);
 
@@ -48,10 +55,7 @@ typedef struct tp_idx {
     size_t allocated;
 } tp_idx;
 
-typedef struct tp_idx_options {
-    int64_t max_bytes;      /* of values; a file that announces more is refused; default: 2^30 */
-    tp_allocator allocator; /* of all memory that reading takes; zero: the C library's */
-} tp_idx_options;
+typedef tp_io_options tp_idx_options;
 
 /* Reads a file, plain or compressed by gzip (which its first bytes tell, not its name).
  *
@@ -74,5 +78,9 @@ TP_API void tp_idx_free(tp_idx *array);
 #ifdef __cplusplus
 }
 #endif
+
+#include <tapir/io/batches.h>
+#include <tapir/io/npy.h>
+#include <tapir/io/parameters.h>
 
 #endif
