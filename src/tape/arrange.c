@@ -386,6 +386,34 @@ static void set_addressing(const tp__kernel *kernel, tp__operand *o)
         o->stride *= TP__COLUMN_BLOCK;
 }
 
+/* ---- Frames ---------------------------------------------------------------------------------------- */
+
+static void note_moving(tp__kernel *kernel, const tp__operand *o, int32_t slot)
+{
+    if (o->index != TP__AT_NOTHING || o->kind == TP__RUN)
+        kernel->moving[kernel->movings++] = (tp__moving){slot, o};
+}
+
+static bool lay_out_frame(lowering *l)
+{
+    tp__kernel *kernel = l->kernel;
+    for (int32_t i = 0; i < kernel->instructions; i++) {
+        kernel->instruction[i].slot = kernel->slots;
+        kernel->slots += 1 + kernel->instruction[i].n;
+    }
+    kernel->moving = tp__arena_take(&l->p->program->arena, (size_t)kernel->slots * sizeof *kernel->moving);
+    if (kernel->moving == NULL)
+        return false;
+    for (int32_t i = 0; i < kernel->instructions; i++) {
+        tp__instruction *instruction = &kernel->instruction[i];
+        instruction->moving = kernel->movings;
+        note_moving(kernel, &instruction->y, instruction->slot);
+        for (int32_t k = 0; k < instruction->n; k++)
+            note_moving(kernel, &instruction->x[k], instruction->slot + 1 + k);
+    }
+    return true;
+}
+
 bool tp__arrange(lowering *l)
 {
     tp__kernel *kernel = l->kernel;
@@ -402,5 +430,5 @@ bool tp__arrange(lowering *l)
         for (int32_t k = 0; k < kernel->instruction[i].n; k++)
             set_addressing(kernel, &kernel->instruction[i].x[k]);
     }
-    return true;
+    return lay_out_frame(l);
 }

@@ -20,6 +20,7 @@ typedef struct loop { /* one thread's share of a kernel's run */
     const tp__kernel *kernel;
     const struct tp__plan *plan;
     char *scratch;
+    void **frame;
     const tp__instruction *unfit; /* a fold whose result does not fit i32 */
     int64_t unfit_row, unfit_value;
 } loop;
@@ -81,21 +82,24 @@ static void gather(const loop *l, const tp__instruction *i, const block *b)
         tp__gather(y, i->x[0].memory, size, &k->shape, &i->strides, b->index[TP__AT_ELEMENT], b->n);
 }
 
-static inline void addresses(const loop *l, const tp__instruction *i, const block *b,
-                             const void *x[TP__MOST_OPERANDS])
+static inline const void *const *operands(const loop *l, const tp__instruction *i)
 {
-    for (int32_t k = 0; k < i->n; k++)
-        x[k] = address(l, &i->x[k], b);
+    return (const void *const *)(l->frame + i->slot + 1);
 }
 
 static inline void apply(const loop *l, const tp__instruction *i, const block *b)
 {
-    const void *x[TP__MOST_OPERANDS];
-    addresses(l, i, b, x);
+    const int64_t n = i->row ? b->rows : b->n;
     if (i->mixed != NULL)
-        i->mixed(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr, i->single);
+        i->mixed(n, l->frame[i->slot], operands(l, i), i->attr, i->single);
     else
-        i->map(i->row ? b->rows : b->n, address(l, &i->y, b), x, i->attr);
+        i->map(n, l->frame[i->slot], operands(l, i), i->attr);
+}
+
+static void copy_operands(const loop *l, const tp__instruction *i, const void *x[TP__MOST_OPERANDS])
+{
+    for (int32_t k = 0; k < i->n; k++)
+        x[k] = l->frame[i->slot + 1 + k];
 }
 
 /* ---- Folds ----------------------------------------------------------------------------------------- */
@@ -129,7 +133,7 @@ static void fold_whole_rows(loop *l, const tp__instruction *i, const block *b)
     const int64_t length = l->kernel->length;
     tp_partial p[TP__BLOCK];
 
-    addresses(l, i, b, x);
+    copy_operands(l, i, x);
     if (length <= 4 * TP_LANES) { /* side by side: a tile by itself would be all set-up */
         i->reduction->rows(b->rows, length, p, x);
     } else {
@@ -166,7 +170,7 @@ static tp_partial *tile_partials(const loop *l, const tp__instruction *i)
 static void fold_total(const loop *l, const tp__instruction *i, const block *b)
 {
     const void *x[TP__MOST_OPERANDS];
-    addresses(l, i, b, x);
+    copy_operands(l, i, x);
     for (int64_t done = 0; done < b->n; done += TP_TILE) {
         tile_partials(l, i)[(b->index[TP__AT_ELEMENT] + done) / TP_TILE] = i->reduction->tile(TP_TILE, x);
         for (int32_t k = 0; k < i->n; k++)
@@ -192,9 +196,8 @@ static void close_column_tile(const loop *l, const tp__instruction *i, int64_t t
 static void fold_columns(const loop *l, const tp__instruction *i, const block *b)
 {
     const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, last = l->kernel->length - 1;
-    const void *x[TP__MOST_OPERANDS];
+    const void *const *x = operands(l, i);
 
-    addresses(l, i, b, x);
     for (int lane = 0; lane < TP_LANES && in_tile == 0; lane++)
         clear_lanes(i, lanes_of(l, i) + lane * TP__COLUMN_BLOCK, b->n);
     i->reduction->accumulate(b->n, lanes_of(l, i) + in_tile % TP_LANES * TP__COLUMN_BLOCK, x);
@@ -226,10 +229,9 @@ static void fold_strip(loop *l, const tp__instruction *i, const block *b)
     const tp__kernel *k = l->kernel;
     const int64_t in_tile = b->index[TP__AT_COLUMN] % TP_TILE, tile = b->index[TP__AT_COLUMN] / TP_TILE;
     const bool ends = in_tile + b->n == TP_TILE || b->index[TP__AT_COLUMN] + b->n == k->length;
+    const void *const *x = operands(l, i);
     tp_partial *lane = lanes_of(l, i), p;
-    const void *x[TP__MOST_OPERANDS];
 
-    addresses(l, i, b, x);
     if (in_tile == 0 && ends) {
         p = i->reduction->tile(b->n, x);
     } else {
@@ -320,8 +322,20 @@ static stretch stage(const tp__kernel *k, int32_t from, int32_t phase, bool row_
     return s;
 }
 
+/* Where the operands of a stretch lie in this block. */
+static inline void move_operands(const loop *l, stretch s, const block *b)
+{
+    const tp__kernel *k = l->kernel;
+    const int32_t end = s.end < k->instructions ? k->instruction[s.end].moving : k->movings;
+    for (int32_t m = k->instruction[s.first].moving; m < end; m++)
+        l->frame[k->moving[m].slot] = address(l, k->moving[m].operand, b);
+}
+
 static void execute_all(loop *l, stretch s, const block *b)
 {
+    if (s.first == s.end)
+        return;
+    move_operands(l, s, b);
     const tp__instruction *end = l->kernel->instruction + s.end;
     for (const tp__instruction *i = l->kernel->instruction + s.first; i < end; i++)
         if (i->kind == TP__APPLY)
@@ -463,7 +477,8 @@ static tp_status run_loop(tp_program *program, const tp__kernel *k)
     int64_t rows_at_once;
     const int64_t pieces = pieces_of(k, &rows_at_once);
     const int threads = team_size(k, plan, pieces);
-    loop result = {.kernel = k, .plan = plan, .scratch = plan->scratch_memory};
+    loop result = {
+        .kernel = k, .plan = plan, .scratch = plan->scratch_memory, .frame = plan->frame_memory + k->frame};
 
     if (threads == 1) {
         run_share(&result, 0, pieces, rows_at_once);
@@ -472,7 +487,10 @@ static tp_status run_loop(tp_program *program, const tp__kernel *k)
 #pragma omp parallel num_threads(threads)
         {
             const int64_t t = omp_get_thread_num(), of = omp_get_num_threads();
-            loop l = {.kernel = k, .plan = plan, .scratch = plan->scratch_memory + (size_t)t * plan->scratch};
+            loop l = {.kernel = k,
+                      .plan = plan,
+                      .scratch = plan->scratch_memory + (size_t)t * plan->scratch,
+                      .frame = plan->frame_memory + (size_t)t * plan->frames + k->frame};
             run_share(&l, pieces * t / of, pieces * (t + 1) / of, rows_at_once);
             if (l.unfit != NULL) {
 #pragma omp critical(tapir_unfit)
@@ -482,7 +500,8 @@ static tp_status run_loop(tp_program *program, const tp__kernel *k)
         }
 #endif
     }
-    result.scratch = plan->scratch_memory;
+    result.scratch = plan->scratch_memory; /* it may have become another thread's */
+    result.frame = plan->frame_memory + k->frame;
     if (k->mode == TP__FLAT)
         finish_flat(&result);
     for (int32_t i = 0; i < k->instructions && k->totals; i++)

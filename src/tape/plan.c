@@ -143,10 +143,32 @@ static void point_views(planner *p)
     }
 }
 
+static void fill_frame(const struct tp__plan *plan, const tp__kernel *k, int32_t thread)
+{
+    void **frame = plan->frame_memory + (size_t)thread * plan->frames + k->frame;
+    char *scratch = plan->scratch_memory + (size_t)thread * plan->scratch;
+    for (int32_t i = 0; i < k->instructions; i++) {
+        const tp__instruction *instruction = &k->instruction[i];
+        for (int32_t j = -1; j < instruction->n; j++) {
+            const tp__operand *o = j < 0 ? &instruction->y : &instruction->x[j];
+            frame[instruction->slot + 1 + j] = o->in_scratch ? scratch + o->offset : o->memory;
+        }
+    }
+}
+
+static void fill_frames(const struct tp__plan *plan)
+{
+    for (int32_t t = 0; t < plan->threads; t++)
+        for (const tp__kernel *k = plan->kernel; k != NULL; k = k->next)
+            fill_frame(plan, k, t);
+}
+
 static void measure_kernels(struct tp__plan *plan)
 {
-    for (const tp__kernel *k = plan->kernel; k != NULL; k = k->next) {
+    for (tp__kernel *k = plan->kernel; k != NULL; k = k->next) {
         plan->scratch = k->scratch > plan->scratch ? k->scratch : plan->scratch;
+        k->frame = plan->frames;
+        plan->frames += (size_t)k->slots;
         if (k->is_loop && (k->mode == TP__FLAT || k->totals)) {
             const size_t bytes = (size_t)k->folds * (size_t)k->tiles * sizeof(tp_partial);
             plan->partials = bytes > plan->partials ? bytes : plan->partials;
@@ -170,8 +192,9 @@ static bool allocate(planner *p, const size_t *offset, size_t peak, size_t block
     measure_kernels(plan);
     for (int32_t s = 0; s < program->steps; s++)
         total += constant_bytes(p, s);
+    const size_t frames = rounded(plan->frames * (size_t)plan->threads * sizeof(void *));
     total += tp__snapshot_bytes(program) + block_bytes + call_bytes + plan->partials +
-             plan->scratch * (size_t)plan->threads;
+             plan->scratch * (size_t)plan->threads + frames;
     program->memory = tp__allocate(&program->tape->allocator, total);
     if (program->memory == NULL)
         return false;
@@ -197,6 +220,7 @@ static bool allocate(planner *p, const size_t *offset, size_t peak, size_t block
     program->call_scratch = next + block_bytes;
     plan->partial_memory = next + block_bytes + call_bytes;
     plan->scratch_memory = plan->partial_memory + plan->partials;
+    plan->frame_memory = (void **)(void *)(plan->scratch_memory + plan->scratch * (size_t)plan->threads);
     return true;
 }
 
@@ -223,6 +247,7 @@ static bool build(planner *p, size_t *offset)
         return false;
     point_views(p);
     set_addresses(p);
+    fill_frames(p->plan);
     return true;
 }
 

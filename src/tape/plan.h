@@ -93,7 +93,16 @@ typedef struct tp__instruction {
     tp_strides strides; /* of a gather or scatter, by the dimensions in kernel order */
     size_t fold;        /* offset of a fold's state in the scratch: lanes, then levels */
     int32_t fold_number;
+    int32_t slot; /* in the frame: where y's address stands, and behind it those of x[0], x[1], ... */
+    int32_t
+        moving; /* the first of the kernel's moving operands that is this instruction's or a later one's */
 } tp__instruction;
+
+/* An operand whose address is another for every block. */
+typedef struct tp__moving {
+    int32_t slot;
+    const tp__operand *operand;
+} tp__moving;
 
 typedef struct tp__kernel {
     struct tp__kernel *next;
@@ -121,6 +130,11 @@ typedef struct tp__kernel {
     int32_t instructions;
     size_t register_bytes;
     size_t scratch; /* bytes per thread */
+    /* The frame: all operands' addresses, for each thread; most stay the same from block to block and run to run. */
+    size_t frame; /* of the first thread, within plan->frames */
+    int32_t slots;
+    tp__moving *moving;
+    int32_t movings;
     int32_t folds;
     bool totals;   /* some folds are over all rows */
     int64_t tiles; /* of all elements, for such folds and those of a single row */
@@ -132,6 +146,8 @@ struct tp__plan {
     int32_t kernels;
     size_t scratch;  /* the largest of any kernel, for one thread */
     size_t partials; /* bytes for the partial folds of single rows split among threads */
+    size_t frames;   /* addresses in the frames of all kernels, for one thread */
+    void **frame_memory;
     int32_t threads;
     bool always_parallel;
     char *scratch_memory, *partial_memory;
