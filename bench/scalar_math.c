@@ -1,15 +1,19 @@
-/* scalar_math.c -- the functions of tapir/scalar.h, in a loop compiled for AVX2, beside libm one by one and glibc's
+/* scalar_math.c -- the functions of tapir/scalar*.h, in a loop compiled for AVX2, beside libm one by one and glibc's
  * vector library libmvec for AVX2.
  *
  * All three run in turn, many times, over the same 1024 values in cache; the fastest round of each counts.  Prints
  * nanoseconds per element and, in brackets, how many times as long as Tapir that is. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <tapir/scalar.h>
+#include <tapir/scalar_exponential.h>
+#include <tapir/scalar_special.h>
+#include <tapir/scalar_trigonometric.h>
 
 #if defined __x86_64__ && defined __GNUC__
 #define AVX2         __attribute__((target("avx2")))
@@ -48,7 +52,55 @@ static double libm_softplus_f64(double x)
     return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
 }
 
-enum { EXP, EXPM1, LOG, LOG1P, TANH, SIGMOID, SOFTPLUS, FUNCTIONS };
+static float libm_tanh_softplus_f32(float x)
+{
+    return tanhf(log1pf(expf(x)));
+}
+
+static double libm_tanh_softplus_f64(double x)
+{
+    return tanh(log1p(exp(x)));
+}
+
+static float libm_normal_cdf_f32(float x)
+{
+    return 0.5f * erfcf(x * -0.70710678f);
+}
+
+static double libm_normal_cdf_f64(double x)
+{
+    return 0.5 * erfc(x * -0.70710678118654752440);
+}
+
+/* Those that libmvec has come first. */
+enum {
+    EXP,
+    EXPM1,
+    LOG,
+    LOG1P,
+    TANH,
+    EXP2,
+    LOG2,
+    LOG10,
+    SINH,
+    COSH,
+    ASINH,
+    ACOSH,
+    ATANH,
+    SIN,
+    COS,
+    TAN,
+    ASIN,
+    ACOS,
+    ATAN,
+    ERF,
+    ERFC,
+    SIGMOID,
+    SOFTPLUS,
+    TANH_SOFTPLUS,
+    NORMAL_CDF,
+    FUNCTIONS
+};
 
 /* libm is called as anyone would call it, through a pointer for brevity: its functions are not inlined anyway. */
 typedef float f32_function(float);
@@ -65,8 +117,26 @@ static const struct {
     [LOG] = {"log", 0.01, 100, logf, log},
     [LOG1P] = {"log1p", -0.9, 10, log1pf, log1p},
     [TANH] = {"tanh", -5, 5, tanhf, tanh},
+    [EXP2] = {"exp2", -10, 10, exp2f, exp2},
+    [LOG2] = {"log2", 0.01, 100, log2f, log2},
+    [LOG10] = {"log10", 0.01, 100, log10f, log10},
+    [SINH] = {"sinh", -5, 5, sinhf, sinh},
+    [COSH] = {"cosh", -5, 5, coshf, cosh},
+    [ASINH] = {"asinh", -10, 10, asinhf, asinh},
+    [ACOSH] = {"acosh", 1, 10, acoshf, acosh},
+    [ATANH] = {"atanh", -0.99, 0.99, atanhf, atanh},
+    [SIN] = {"sin", -10, 10, sinf, sin},
+    [COS] = {"cos", -10, 10, cosf, cos},
+    [TAN] = {"tan", -10, 10, tanf, tan},
+    [ASIN] = {"asin", -1, 1, asinf, asin},
+    [ACOS] = {"acos", -1, 1, acosf, acos},
+    [ATAN] = {"atan", -5, 5, atanf, atan},
+    [ERF] = {"erf", -3, 3, erff, erf},
+    [ERFC] = {"erfc", -3, 5, erfcf, erfc},
     [SIGMOID] = {"sigmoid", -10, 10, libm_sigmoid_f32, libm_sigmoid_f64},
     [SOFTPLUS] = {"softplus", -10, 10, libm_softplus_f32, libm_softplus_f64},
+    [TANH_SOFTPLUS] = {"tanh_softplus", -10, 10, libm_tanh_softplus_f32, libm_tanh_softplus_f64},
+    [NORMAL_CDF] = {"normal_cdf", -5, 5, libm_normal_cdf_f32, libm_normal_cdf_f64},
 };
 
 /* ---- libmvec ------------------------------------------------------------------------------------------------- */
@@ -78,14 +148,28 @@ static const struct {
 typedef float f32x8 __attribute__((vector_size(32)));
 typedef double f64x4 __attribute__((vector_size(32)));
 f32x8 _ZGVdN8v_expf(f32x8), _ZGVdN8v_expm1f(f32x8), _ZGVdN8v_logf(f32x8), _ZGVdN8v_log1pf(f32x8),
-    _ZGVdN8v_tanhf(f32x8);
+    _ZGVdN8v_tanhf(f32x8), _ZGVdN8v_exp2f(f32x8), _ZGVdN8v_log2f(f32x8), _ZGVdN8v_log10f(f32x8),
+    _ZGVdN8v_sinhf(f32x8), _ZGVdN8v_coshf(f32x8), _ZGVdN8v_asinhf(f32x8), _ZGVdN8v_acoshf(f32x8),
+    _ZGVdN8v_atanhf(f32x8), _ZGVdN8v_sinf(f32x8), _ZGVdN8v_cosf(f32x8), _ZGVdN8v_tanf(f32x8),
+    _ZGVdN8v_asinf(f32x8), _ZGVdN8v_acosf(f32x8), _ZGVdN8v_atanf(f32x8), _ZGVdN8v_erff(f32x8),
+    _ZGVdN8v_erfcf(f32x8);
 f64x4 _ZGVdN4v_exp(f64x4), _ZGVdN4v_expm1(f64x4), _ZGVdN4v_log(f64x4), _ZGVdN4v_log1p(f64x4),
-    _ZGVdN4v_tanh(f64x4);
+    _ZGVdN4v_tanh(f64x4), _ZGVdN4v_exp2(f64x4), _ZGVdN4v_log2(f64x4), _ZGVdN4v_log10(f64x4),
+    _ZGVdN4v_sinh(f64x4), _ZGVdN4v_cosh(f64x4), _ZGVdN4v_asinh(f64x4), _ZGVdN4v_acosh(f64x4),
+    _ZGVdN4v_atanh(f64x4), _ZGVdN4v_sin(f64x4), _ZGVdN4v_cos(f64x4), _ZGVdN4v_tan(f64x4),
+    _ZGVdN4v_asin(f64x4), _ZGVdN4v_acos(f64x4), _ZGVdN4v_atan(f64x4), _ZGVdN4v_erf(f64x4),
+    _ZGVdN4v_erfc(f64x4);
 
-static f32x8 (*const libmvec_f32[FUNCTIONS])(f32x8) = {_ZGVdN8v_expf, _ZGVdN8v_expm1f, _ZGVdN8v_logf,
-                                                       _ZGVdN8v_log1pf, _ZGVdN8v_tanhf};
-static f64x4 (*const libmvec_f64[FUNCTIONS])(f64x4) = {_ZGVdN4v_exp, _ZGVdN4v_expm1, _ZGVdN4v_log,
-                                                       _ZGVdN4v_log1p, _ZGVdN4v_tanh};
+static f32x8 (*const libmvec_f32[FUNCTIONS])(f32x8) = {
+    _ZGVdN8v_expf,   _ZGVdN8v_expm1f, _ZGVdN8v_logf,  _ZGVdN8v_log1pf, _ZGVdN8v_tanhf,  _ZGVdN8v_exp2f,
+    _ZGVdN8v_log2f,  _ZGVdN8v_log10f, _ZGVdN8v_sinhf, _ZGVdN8v_coshf,  _ZGVdN8v_asinhf, _ZGVdN8v_acoshf,
+    _ZGVdN8v_atanhf, _ZGVdN8v_sinf,   _ZGVdN8v_cosf,  _ZGVdN8v_tanf,   _ZGVdN8v_asinf,  _ZGVdN8v_acosf,
+    _ZGVdN8v_atanf,  _ZGVdN8v_erff,   _ZGVdN8v_erfcf};
+static f64x4 (*const libmvec_f64[FUNCTIONS])(f64x4) = {
+    _ZGVdN4v_exp,   _ZGVdN4v_expm1, _ZGVdN4v_log,  _ZGVdN4v_log1p, _ZGVdN4v_tanh,  _ZGVdN4v_exp2,
+    _ZGVdN4v_log2,  _ZGVdN4v_log10, _ZGVdN4v_sinh, _ZGVdN4v_cosh,  _ZGVdN4v_asinh, _ZGVdN4v_acosh,
+    _ZGVdN4v_atanh, _ZGVdN4v_sin,   _ZGVdN4v_cos,  _ZGVdN4v_tan,   _ZGVdN4v_asin,  _ZGVdN4v_acos,
+    _ZGVdN4v_atan,  _ZGVdN4v_erf,   _ZGVdN4v_erfc};
 
 AVX2 static void vector_loop_f32(int f, const float *x, float *y)
 {
@@ -112,7 +196,7 @@ AVX2 static void vector_loop_f64(int f, const double *x, double *y)
 
 static int has_libmvec(int f)
 {
-    return HAVE_LIBMVEC && f <= TANH;
+    return HAVE_LIBMVEC && f <= ERFC;
 }
 
 /* ---- The loops ----------------------------------------------------------------------------------------------- */
@@ -129,8 +213,26 @@ static int has_libmvec(int f)
     case LOG: LOOP(TP_LOG);                                                                                  \
     case LOG1P: LOOP(TP_LOG1P);                                                                              \
     case TANH: LOOP(TP_TANH);                                                                                \
+    case EXP2: LOOP(TP_EXP2);                                                                                \
+    case LOG2: LOOP(TP_LOG2);                                                                                \
+    case LOG10: LOOP(TP_LOG10);                                                                              \
+    case SINH: LOOP(TP_SINH);                                                                                \
+    case COSH: LOOP(TP_COSH);                                                                                \
+    case ASINH: LOOP(TP_ASINH);                                                                              \
+    case ACOSH: LOOP(TP_ACOSH);                                                                              \
+    case ATANH: LOOP(TP_ATANH);                                                                              \
+    case SIN: LOOP(TP_SIN_NEAR);                                                                             \
+    case COS: LOOP(TP_COS_NEAR);                                                                             \
+    case TAN: LOOP(TP_TAN_NEAR);                                                                             \
+    case ASIN: LOOP(TP_ASIN);                                                                                \
+    case ACOS: LOOP(TP_ACOS);                                                                                \
+    case ATAN: LOOP(TP_ATAN);                                                                                \
+    case ERF: LOOP(TP_ERF);                                                                                  \
+    case ERFC: LOOP(TP_ERFC);                                                                                \
     case SIGMOID: LOOP(TP_SIGMOID);                                                                          \
-    default: LOOP(TP_SOFTPLUS);                                                                              \
+    case SOFTPLUS: LOOP(TP_SOFTPLUS);                                                                        \
+    case TANH_SOFTPLUS: LOOP(TP_TANH_SOFTPLUS);                                                              \
+    default: LOOP(TP_NORMAL_CDF);                                                                            \
     }
 
 AVX2 static void tapir_loop_f32(int f, const float *restrict x, float *restrict y){LOOP_OF(f)}
@@ -215,14 +317,20 @@ static void measure(int f)
     print_row(f, "f64", tapir[1], libm[1], libmvec[1]);
 }
 
-int main(void)
+/* All of them, or those that are named. */
+int main(int argc, char **argv)
 {
     if (!CPU_HAS_AVX2) {
         fprintf(stderr, "scalar_math: needs AVX2\n");
         return 77;
     }
     printf("| function | dtype | Tapir, ns | libm, ns | libmvec, ns |\n|---|---|---|---|---|\n");
-    for (int f = 0; f < FUNCTIONS; f++)
-        measure(f);
+    for (int f = 0; f < FUNCTIONS; f++) {
+        bool wanted = argc <= 1;
+        for (int i = 1; i < argc; i++)
+            wanted = wanted || strcmp(argv[i], function[f].name) == 0;
+        if (wanted)
+            measure(f);
+    }
     return 0;
 }

@@ -286,7 +286,8 @@ static inline double tp_acos_f64(double x)
     const double inner = TP__PI_HALF_HIGH - (s + (curve - TP__PI_HALF_LOW));
     const double outer = 2 * (arc.s + arc.curve);
     const double turned = TP__PI_HIGH - (2 * arc.s + (2 * arc.curve - TP__PI_LOW));
-    return arc.upper ? (x < 0 ? turned : outer) : inner;
+    const double y = arc.upper ? (x < 0 ? turned : outer) : inner;
+    return fabs(x) <= 1 ? y : (double)NAN; /* elsewhere several NaN meet */
 }
 
 /* ---- The hypotenuse ---------------------------------------------------------------------------------- */
