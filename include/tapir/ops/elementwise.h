@@ -66,18 +66,22 @@ TP_API tp_tensor tp_xlogy(tp_tensor a, tp_tensor b);
 
 /* ---- Elementwise: trigonometric and hyperbolic functions (f32 and f64) -------------------------------- */
 
+/* Of angles in radians. */
 TP_API tp_tensor tp_sin(tp_tensor x);
 TP_API tp_tensor tp_cos(tp_tensor x);
 TP_API tp_tensor tp_tan(tp_tensor x);
-TP_API tp_tensor
-tp_asin(tp_tensor x); /* arc sine in [-pi/2, pi/2], NaN outside [-1, 1]; derivative infinite at 1, -1 */
-TP_API tp_tensor tp_acos(tp_tensor x); /* arc cosine in [0, pi], the same */
-TP_API tp_tensor tp_atan(tp_tensor x); /* arc tangent in [-pi/2, pi/2] */
 
-/* The angle of the point (x = b, y = a) in [-pi, pi], with the zeros of C's atan2: pi, not 0, at (-0 or less, 0).  Kink:
- * both derivatives 0 at (0, 0). */
+/* Arc sine in [-pi/2, pi/2], arc cosine in [0, pi]: NaN outside [-1, 1], the derivatives infinite at 1 and -1.  Arc tangent
+ * in [-pi/2, pi/2]. */
+TP_API tp_tensor tp_asin(tp_tensor x);
+TP_API tp_tensor tp_acos(tp_tensor x);
+TP_API tp_tensor tp_atan(tp_tensor x);
+
+/* The angle of the point (x = b, y = a) in [-pi, pi], with C's rules for zeros: pi for (0, -0), -pi for (-0, -0).  Kink: both
+ * derivatives 0 at the origin. */
 TP_API tp_tensor tp_atan2(tp_tensor a, tp_tensor b);
 
+/* Hyperbolic functions and their inverses. */
 TP_API tp_tensor tp_sinh(tp_tensor x);
 TP_API tp_tensor tp_cosh(tp_tensor x);
 TP_API tp_tensor tp_tanh(tp_tensor x);
