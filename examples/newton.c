@@ -218,6 +218,9 @@ static bool follow(method m, const problem *p, history *h)
     tp_tensor w = tp_parameter(tape, TP_F64, TP_SHAPE(p->columns), NULL);
 
     tp_tensor loss = tp_mse(tp_matmul(x, w), y, NULL);
+    tp_lint_report remarks;
+    if (tp_lint(loss, &w, 1, &remarks) != 0)
+        fprintf(stderr, "newton: %s", remarks.message);
     tp_tensor step = record_step(m, p, loss, w);
     tp_program *program = tp_compile((tp_tensor[]){loss, step}, 2, NULL);
 
@@ -228,7 +231,7 @@ static bool follow(method m, const problem *p, history *h)
         if (above <= CLOSE || h->steps == MOST_STEPS)
             break;
     }
-    const bool fine = tp_tape_status(tape) == TP_OK;
+    const bool fine = tp_tape_status(tape) == TP_OK && remarks.count == 0;
     if (!fine)
         fprintf(stderr, "newton: %s\n", tp_tape_message(tape));
     tp_program_destroy(program);

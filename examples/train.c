@@ -77,6 +77,10 @@ int main(void)
                  &(tp_adam_options){.gradients = gradient, .weight_decay = 1e-3, .optimiser = &adamw});
     tp_program *train = tp_compile((tp_tensor[]){loss, right, norm, step}, 4, NULL);
 
+    tp_lint_report remarks; /* what commonly goes wrong, before any time is spent on it */
+    if (tp_lint(loss, parameter, PARAMETERS, &remarks) != 0)
+        fputs(remarks.message, stderr);
+
     /* Run many times; only the learning rate is new each time. */
     const tp_cosine_decay decay = {.rate = 0.02, .steps = STEPS};
     printf("  step     rate     loss   gradient   right\n");
@@ -90,7 +94,7 @@ int main(void)
                    100 * tp_item(right));
     }
 
-    const bool fine = tp_tape_status(tape) == TP_OK;
+    const bool fine = tp_tape_status(tape) == TP_OK && remarks.count == 0;
     if (!fine)
         fprintf(stderr, "%s\n", tp_tape_message(tape));
     tp_program_destroy(train);
