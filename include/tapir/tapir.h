@@ -7,6 +7,7 @@
 #include <tapir/lint.h>
 #include <tapir/losses.h>
 #include <tapir/modes.h>
+#include <tapir/monitor.h>
 #include <tapir/ops.h>
 #include <tapir/optim.h>
 #include <tapir/program.h>

@@ -58,6 +58,7 @@ static void code(void **state)
     (void)state;
     assert_int_equal(check_code("README.md", "examples/hello.c"), 1);
     assert_int_equal(check_code("docs/custom-op.md", "examples/custom_op.c"), 4);
+    assert_int_equal(check_code("docs/guide.md", "examples/guide.c"), 11);
 }
 
 /* ---- Messages --------------------------------------------------------------------------------------- */
