@@ -294,6 +294,12 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
 
 #define TP_LOAD_(NAME, K) const T NAME = ((const T *)x_[K])[i_];
 
+#if defined(__GNUC__)
+#define TP_UNUSED_ __attribute__((unused))
+#else
+#define TP_UNUSED_
+#endif
+
 /* One loop over a map of one operand. */
 #define TP_MAP1_LOOP_(NAME, TYPE, EXPRESSION)                                                                \
     TP_INSTRUCTION_SETS                                                                                      \
@@ -308,7 +314,12 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
             y[i_] = (T)(EXPRESSION);                                                                         \
         }                                                                                                    \
     }                                                                                                        \
-    enum { NAME##_mixed = 0 /* a null pointer: there is no other kernel */ };
+    TP_UNUSED_ static void NAME##_mixed(int64_t n_, void *y_, const void *const *x_, const void *attr,       \
+                                        unsigned single_)                                                    \
+    {                                                                                                        \
+        (void)single_; /* that is never set */                                                               \
+        NAME(n_, y_, x_, attr);                                                                              \
+    }
 
 /* Of several operands: one loop for each combination of single numbers among them. */
 #define TP_EITHER_(NAME, K) const T NAME = (single >> K & 1) ? NAME##_one_ : ((const T *)x_[K])[i_];

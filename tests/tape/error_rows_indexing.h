@@ -224,8 +224,8 @@ static void index_negative(fixture *f)
 
 static void index_of_a_sum(fixture *f)
 {
-    run_with(f, (PLACE(f), tp_scatter_add(f->a23, indices(f, TP_SHAPE(2, 2), 3),
-                                          tp_full(f->tape, TP_F32, TP_SHAPE(2, 2), 1), 1)));
+    const tp_tensor index = indices(f, TP_SHAPE(2, 2), 3), one = tp_full(f->tape, TP_F32, TP_SHAPE(2, 2), 1);
+    run_with(f, (PLACE(f), tp_scatter_add(f->a23, index, one, 1)));
 }
 
 static void label_beyond_the_classes(fixture *f)
