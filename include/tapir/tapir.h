@@ -4,6 +4,7 @@
 
 #include <tapir/check.h>
 #include <tapir/io.h>
+#include <tapir/layers.h>
 #include <tapir/lint.h>
 #include <tapir/losses.h>
 #include <tapir/modes.h>

@@ -137,6 +137,14 @@ static void test_compositions_are_at_the_users_line(void **state)
     EXPECT_HERE(tape, "", tp_greater(tp_tanh(x), x));
     EXPECT_HERE(tape, "", tp_matmul(x, tp_transpose(x, 0, 1)));
     EXPECT_HERE(tape, "", tp_concat((tp_tensor[]){x, x, x}, 3, 1));
+    const tp_tensor image = tp_input(tape, TP_F32, TP_SHAPE(1, 3, 4, 4)),
+                    kernel = tp_input(tape, TP_F32, TP_SHAPE(3, 3, 2, 2)),
+                    bias = tp_input(tape, TP_F32, TP_SHAPE(3));
+    EXPECT_HERE(tape, "", tp_conv2d(image, kernel, bias, NULL));
+    EXPECT_HERE(tape, "", tp_conv_transpose2d(image, kernel, bias, NULL));
+    EXPECT_HERE(tape, "", tp_max_pool2d(image, 2, 2, NULL));
+    EXPECT_HERE(tape, "", tp_upsample_bilinear(image, 3, 7, NULL));
+    EXPECT_HERE(tape, "batch_norm: ", tp_batch_norm(image, &(tp_batch_norm_options){.bias = bias}, NULL));
     EXPECT_HERE(tape, "", tp_uniform(tape, TP_F32, TP_SHAPE(3)));
     EXPECT_HERE(tape, "", tp_full(tape, TP_F32, TP_SHAPE(3), 7));
     EXPECT_HERE(tape, "", tp_iota(tape, TP_F32, 4));
