@@ -3,6 +3,7 @@
 #define TAPIR_TAPIR_H
 
 #include <tapir/check.h>
+#include <tapir/constraints.h>
 #include <tapir/io.h>
 #include <tapir/layers.h>
 #include <tapir/lint.h>
@@ -13,6 +14,7 @@
 #include <tapir/optim.h>
 #include <tapir/program.h>
 #include <tapir/tape.h>
+#include <tapir/terms.h>
 #include <tapir/version.h>
 
 #endif
