@@ -57,5 +57,6 @@ int main(int argc, char **argv)
     bench_record(&s);
     bench_gmm(&s);
     bench_ordering(&s);
+    bench_constraints(&s);
     return s.failures > 0;
 }

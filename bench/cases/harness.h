@@ -91,5 +91,6 @@ void bench_optim(suite *s);
 void bench_record(suite *s);
 void bench_gmm(suite *s);
 void bench_ordering(suite *s);
+void bench_constraints(suite *s);
 
 #endif

@@ -26,14 +26,17 @@ static bool check_term(tp_tensor c, tp_tensor *multiplier, tp_tensor *rho)
 
 static tp_tensor equality_term(tp_tensor h, tp_tensor lambda, tp_tensor rho)
 {
-    return tp_sum(tp_mul(h, tp_add(lambda, tp_mul(tp_scale(rho, 0.5), h))));
+    return tp_sum(tp_mul(h, tp_add(lambda, tp_scale(tp_mul(rho, h), 0.5))));
 }
 
+/* (max(0, mu + rho g)^2 - mu^2) / (2 rho) multiplied out: s (mu + rho s / 2) with s = max(g, -mu / rho).  A difference of squares
+ * would lose digits; and no number that must be computed from rho stands between the elements and their sum, so that loss and
+ * gradient are one pass.  At the tie the derivative by s is 0 whichever side it takes. */
 static tp_tensor inequality_term(tp_tensor g, tp_tensor mu, tp_tensor rho)
 {
-    const tp_tensor ahead = tp_relu(tp_add(mu, tp_mul(rho, g)));
-    const tp_tensor old = tp_expand(mu, tp_shape_of(g));
-    return tp_div(tp_sum(tp_sub(tp_square(ahead), tp_square(old))), tp_scale(rho, 2));
+    const tp_tensor idle = tp_neg(tp_div(mu, rho));
+    const tp_tensor s = tp_where(tp_greater(g, idle), g, idle);
+    return tp_sum(tp_mul(s, tp_add(mu, tp_scale(tp_mul(rho, s), 0.5))));
 }
 
 tp_tensor tp_augmented_equality(tp_tensor h, tp_tensor multiplier, tp_tensor rho)
