@@ -65,6 +65,9 @@ bool model_create(model *m, loss_kind kind, int pixels, uint64_t seed)
     m->image = tp_input(tape, TP_F32, TP_SHAPE(m->parts * BATCH, pixels));
     m->label = tp_input(tape, TP_I32, TP_SHAPE(BATCH));
     m->loss = record_loss(kind, m->image, m->label, m->parameter);
+    tp_lint_report remarks;
+    if (tp_lint(m->loss, m->parameter, PARAMETERS, &remarks) != 0)
+        fputs(remarks.message, stderr);
     const tp_tensor step =
         tp_adam(m->loss, m->parameter, PARAMETERS, &(tp_adam_options){.optimiser = &m->adam});
     m->train = tp_compile((tp_tensor[]){m->loss, step}, 2, NULL);

@@ -60,7 +60,7 @@ typedef struct tp_lint_report {
 } tp_lint_report;
 
 /* Looks at a loss of one element with respect to parameters[0..n); NULL and 0: all f32 and f64 parameters that were made before
- * the loss.  Returns the number of remarks; -1 if the loss or a parameter is invalid, the loss has not one element, or memory
+ * the loss.  Returns the number of remarks; -1 if the loss or a parameter is invalid, the loss has not one element or is an assignment, or memory
  * runs out (the report says so, the tape's status stays as it is).  The tape is left as it was; nothing is written.  `report`
  * may be NULL. */
 TP_API int tp_lint(tp_tensor loss, const tp_tensor *parameters, int n, tp_lint_report *report);

@@ -404,6 +404,9 @@ int tp_lint(tp_tensor loss, const tp_tensor *parameters, int n, tp_lint_report *
         return refuse(r, TP_BAD_HANDLE, "lint: the loss is no living tensor");
     if (tp_count_of(loss) != 1 || (tp_dtype_of(loss) != TP_F32 && tp_dtype_of(loss) != TP_F64))
         return refuse(r, TP_BAD_SHAPE, "lint: the loss must have one element, f32 or f64");
+    const tp_kind made_by = tp_op_of(loss)->kind;
+    if (made_by == TP_ASSIGN || made_by == TP_GROUP)
+        return refuse(r, TP_BAD_ARGUMENT, "lint: an assignment is no loss");
     if (n < 0 || (parameters == NULL && n > 0))
         return refuse(r, TP_BAD_ARGUMENT, "lint: the parameters are NULL");
     lint l = {.tape = loss.tape, .loss = loss.id, .nodes = loss.tape->count, .report = r};

@@ -300,6 +300,9 @@ static void bad_arguments(void **state)
     assert_int_equal(r.status, TP_BAD_HANDLE);
     assert_int_equal(tp_lint(a, NULL, 0, &r), -1);
     assert_string_equal(r.message, "lint: the loss must have one element, f32 or f64\n");
+    const tp_tensor one = tp_parameter(tape, TP_F32, TP_SHAPE_0D, NULL), set = tp_assign(one, loss);
+    assert_int_equal(tp_lint(set, NULL, 0, &r), -1);
+    assert_string_equal(r.message, "lint: an assignment is no loss\n");
     assert_int_equal(tp_lint(loss, NULL, 2, &r), -1);
     assert_string_equal(r.message, "lint: the parameters are NULL\n");
     assert_int_equal(tp_lint(loss, &(tp_tensor){0}, 1, &r), -1);
