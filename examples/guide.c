@@ -41,11 +41,9 @@ static bool verify(void)
 /* ---- Constrain -------------------------------------------------------------------------------------- */
 
 /* 0 where the shares sum to one and none is negative. */
-static tp_tensor violation(tp_tensor share)
+static tp_tensor off_simplex(tp_tensor share)
 {
-    tp_tensor excess = tp_sub(tp_sum(share), tp_scalar(share.tape, 1));
-    tp_tensor negative = tp_relu(tp_neg(share));
-    return tp_add(tp_square(excess), tp_sum(tp_square(negative)));
+    return tp_penalty(tp_simplex(share, 1), 1, NULL);
 }
 
 /* ---- The program ------------------------------------------------------------------------------------ */
@@ -84,14 +82,13 @@ static bool fit(const char *path)
     tp_tensor fit_loss = capped_mse(prediction, y, row_weight, 1);
     tp_tensor class_loss =
         tp_bce_with_logits(logit, is_high, &(tp_bce_with_logits_options){.weight = row_weight});
-    tp_tensor penalty = violation(share);
+    tp_tensor penalty = off_simplex(share);
 
-    tp_tensor class_weight = tp_input(tape, TP_F32, TP_SHAPE_0D);
-    tp_tensor penalty_weight = tp_input(tape, TP_F32, TP_SHAPE_0D);
-    tp_tensor tasks = tp_add(fit_loss, tp_mul(class_weight, class_loss));
-    tp_tensor total = tp_add(tasks, tp_mul(penalty_weight, penalty));
-    tp_write(class_weight, &(float){0.01f}, 1);
-    tp_write(penalty_weight, &(float){1}, 1);
+    tp_term term[] = {{.name = "fit", .loss = fit_loss, .weight = 1},
+                      {.name = "class", .loss = class_loss, .weight = 0.01, .classification = true},
+                      {.name = "penalty", .loss = penalty, .weight = 1}};
+    tp_terms terms;
+    tp_tensor total = tp_terms_total(term, 3, NULL, &terms);
 
     tp_tensor parameters[] = {share, slope};
     tp_lint_report remarks;
@@ -106,8 +103,8 @@ static bool fit(const char *path)
     tp_batches *batches =
         tp_batches_create((tp_batch_column[]){{x, rows}, {y, mixture}, {is_high, high}}, 3, ROWS,
                           &(tp_batch_options){.shuffle = true, .seed = 1, .weight = row_weight});
-    tp_named terms[] = {{"total", total}, {"fit", fit_loss}, {"class", class_loss}, {"penalty", penalty}};
-    tp_monitor *monitor = tp_monitor_create(terms, 4, &(tp_monitor_options){.steps = 100 * 4});
+    tp_named watched[] = {{"total", total}, {"fit", fit_loss}, {"class", class_loss}, {"penalty", penalty}};
+    tp_monitor *monitor = tp_monitor_create(watched, 4, &(tp_monitor_options){.steps = 100 * 4});
     for (int epoch = 0; epoch < 100; epoch++) {
         while (tp_batches_next(batches) > 0 && tp_monitor_run(monitor, train)) {
         }
