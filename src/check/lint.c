@@ -163,9 +163,10 @@ static const tp__node *logits_of_log1p(const lint *l, const tp__node *node)
 
 static void look_at_sigmoid(lint *l, const tp__node *node)
 {
-    const tp__node *x = is(node, "sigmoid") || is(node, "softplus") ? operand(l, node, 0)
-                        : is(node, "log1p")                         ? logits_of_log1p(l, node)
-                                                                    : NULL;
+    const bool takes_logits = is(node, "sigmoid") || is(node, "softplus") || is(node, "softplus_tail");
+    const tp__node *x = takes_logits        ? operand(l, node, 0)
+                        : is(node, "log1p") ? logits_of_log1p(l, node)
+                                            : NULL;
     const probability p = x != NULL ? probability_of(l, x) : NONE;
     if (p != NONE)
         remark(

@@ -28,26 +28,22 @@ tp_tensor tp_bce(tp_tensor prediction, tp_tensor target, const tp_loss_options *
 
 /* With h = 1 where x >= 0, else 0:
  *
- *     softplus(x) - t x = x (h - t) + log1p(e^-|x|)
+ *     softplus(x) - t x = x (h - t) + softplus_tail(x)
  *
- * For t = 0 or 1 the first term is exactly 0 on the right side, so the tails stay exact, and so do those of the gradient,
- * h - t -+ e^-|x| / (1 + e^-|x|), which reads the same exponential.  -|x| is x times a chosen sign and h another choice,
- * both of the side x >= 0 at 0: there that side's formula holds with all its derivatives, while the derivative 0 of abs
- * or relu would be wrong from the first or the second order on.
+ * For t = 0 or 1 the first term is exactly 0 on the right side, so the tails stay exact; and so do those of the gradient,
+ * h - t + sigmoid_tail(x), which reads the same exponential.  At 0 both terms have the derivatives of the side x >= 0, and
+ * their sum those of softplus.
  *
- * With a weight p of the positive part: log1p(e^-|x|) has the factor p t + 1 - t, and x has 1 - t or -p t. */
+ * With a weight p of the positive part: the tail has the factor p t + 1 - t, and x has 1 - t or -p t. */
 tp_tensor tp__binary_cross_entropy(tp_tensor x, tp_tensor t, tp_tensor pos_weight)
 {
-    const tp_tensor zero = tp__loss_number(x, 0), one = tp__loss_number(x, 1);
-    const tp_tensor negative = tp_less(x, zero);
-    const tp_tensor sign = tp_where(negative, one, tp__loss_number(x, -1));
-    const tp_tensor curve = tp_log1p(tp_exp(tp_mul(x, sign)));
+    const tp_tensor right = tp_greater_equal(x, tp__loss_number(x, 0)), tail = tp_softplus_tail(x);
 
     if (pos_weight.tape == NULL)
-        return tp_add(tp_mul(x, tp_sub(tp_where(negative, zero, one), t)), curve);
-    const tp_tensor positive = tp_mul(pos_weight, t), rest = tp_sub(one, t);
-    const tp_tensor slope = tp_where(negative, tp_neg(positive), rest);
-    return tp_add(tp_mul(x, slope), tp_mul(tp_add(positive, rest), curve));
+        return tp_add(tp_mul(x, tp_sub(right, t)), tail);
+    const tp_tensor positive = tp_mul(pos_weight, t), rest = tp__loss_minus(1, t);
+    const tp_tensor slope = tp_where(right, rest, tp_neg(positive));
+    return tp_add(tp_mul(x, slope), tp_mul(tp_add(positive, rest), tail));
 }
 
 static tp_tensor bce_of_logits(tp_tensor logits, tp_tensor target, const void *parameters)

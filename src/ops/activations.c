@@ -1,4 +1,4 @@
-/* activations.c -- relu leaky_relu elu selu, sigmoid log_sigmoid softplus, silu mish gelu. */
+/* activations.c -- relu leaky_relu elu selu, sigmoid log_sigmoid softplus and their tails, silu mish gelu. */
 #include <tapir/op.h>
 #include <tapir/ops.h>
 #include <tapir/scalar.h>
@@ -120,6 +120,62 @@ tp_tensor tp_log_sigmoid(tp_tensor x)
     return tp_neg(tp_softplus(tp_neg(x)));
 }
 
+/* ---- sigmoid_tail, softplus_tail ---------------------------------------------------------------------- */
+
+/* What is left of sigmoid and softplus without the step and the ramp that they approach: with the same exponential. */
+TP_MAP1(sigmoid_tail, (x < 0 ? TP__EXP_MINUS_ABS(x) : -TP__EXP_MINUS_ABS(x)) / (1 + TP__EXP_MINUS_ABS(x)))
+TP_FUSED2(sigmoid_tail_of, (a < 0 ? b : -b) / (1 + b))
+static const tp_sharing sigmoid_tail_sharing = {&exp_minus_abs,
+                                                {sigmoid_tail_of_f32_mixed, sigmoid_tail_of_f64_mixed}};
+
+/* sigmoid (1 - sigmoid), of which |y| is one factor and 1 - |y| the other. */
+static void sigmoid_tail_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, tp_sub(tp_abs(d->y), tp_square(d->y)));
+}
+
+static const tp_op sigmoid_tail = {
+    .name = "sigmoid_tail",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = sigmoid_tail_vjp,
+    .sharing = &sigmoid_tail_sharing,
+    TP_MAP_KERNELS(sigmoid_tail),
+    .low = -6,
+    .high = -0.1, /* a jump at 0 */
+};
+
+tp_tensor tp_sigmoid_tail(tp_tensor x)
+{
+    return tp_record(&sigmoid_tail, &x, 1, NULL);
+}
+
+TP_MAP1(softplus_tail, TP_SOFTPLUS(-TP_ABS(x)))
+TP_FUSED2(softplus_tail_of, TP__SOFTPLUS_OF(-TP_ABS(a), b))
+static const tp_sharing softplus_tail_sharing = {&exp_minus_abs,
+                                                 {softplus_tail_of_f32_mixed, softplus_tail_of_f64_mixed}};
+
+static void softplus_tail_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, tp_sigmoid_tail(d->x[0]));
+}
+
+static const tp_op softplus_tail = {
+    .name = "softplus_tail",
+    .kind = TP_MAP,
+    .arity = 1,
+    .vjp = softplus_tail_vjp,
+    .sharing = &softplus_tail_sharing,
+    TP_MAP_KERNELS(softplus_tail),
+    .low = -30,
+    .high = 30,
+};
+
+tp_tensor tp_softplus_tail(tp_tensor x)
+{
+    return tp_record(&softplus_tail, &x, 1, NULL);
+}
+
 /* ---- silu, mish, gelu ------------------------------------------------------------------------------- */
 
 /* As products with a gate, which value and gradient share. */
@@ -170,4 +226,5 @@ tp_tensor tp_gelu_tanh(tp_tensor x)
     return tp_mul(x, tp_sigmoid(tp_mul(x, inner)));
 }
 
-const tp_op *const tp__activation_ops[] = {&sigmoid, &softplus, &mish_gate, NULL};
+const tp_op *const tp__activation_ops[] = {&sigmoid,       &softplus,  &sigmoid_tail,
+                                           &softplus_tail, &mish_gate, NULL};

@@ -133,6 +133,8 @@ static const kink elementwise[] = {
     {"tanh", tp_tanh, {-INFINITY, 0, 800, -800, NAN}, {0, 1, 0, 0, NAN}},
     {"sigmoid", tp_sigmoid, {-INFINITY, 0, 800, -800, NAN}, {0, 0.25, 0, 0, NAN}},
     {"softplus", tp_softplus, {-INFINITY, 0, 800, -800, NAN}, {0, 0.5, 1, 0, NAN}},
+    {"softplus_tail", tp_softplus_tail, {0, -0.0, 800, -800, NAN}, {-0.5, -0.5, 0, 0, NAN}},
+    {"sigmoid_tail", tp_sigmoid_tail, {0, -0.0, 800, -800, NAN}, {0.25, 0.25, 0, 0, NAN}},
     {"leaky_relu", leaky_tenth, {0, -0.0, -2, 3, 0x1p-149}, {0.125, 0.125, 0.125, 1, 1}},
     {"leaky_relu", leaky_tenth, {INFINITY, -INFINITY, NAN, -1, 1}, {1, 0.125, 0.125, 0.125, 1}},
     {"elu", elu_half, {0, -0.0, 800, 3, -INFINITY}, {0.5, 0.5, 1, 1, 0}},

@@ -49,6 +49,16 @@ static double v_softplus(double x)
 {
     return isnan(x) ? x : fmax(x, 0) + log1p(exp(-fabs(x)));
 }
+
+static double v_softplus_tail(double x)
+{
+    return log1p(exp(-fabs(x)));
+}
+
+static double v_sigmoid_tail(double x)
+{
+    return (x < 0 ? 1 : -1) * exp(-fabs(x)) / (1 + exp(-fabs(x)));
+}
 static double v_relu(double x)
 {
     return x <= 0 ? 0 : x;
@@ -249,6 +259,8 @@ static void add_unary_rows(op_row_table *t)
     add_unary(t, "tp_tanh", tp_tanh, tanh, -3, 3, 0);
     add_unary(t, "tp_sigmoid", tp_sigmoid, v_sigmoid, -6, 6, 0);
     add_unary(t, "tp_softplus", tp_softplus, v_softplus, -30, 30, 0);
+    add_unary(t, "tp_softplus_tail", tp_softplus_tail, v_softplus_tail, -30, 30, 0);
+    add_unary(t, "tp_sigmoid_tail", tp_sigmoid_tail, v_sigmoid_tail, -6, 6, 0);
     add_unary(t, "tp_relu", tp_relu, v_relu, -2, 2, ROW_I32);
     add_unary(t, "tp_stop_gradient", tp_stop_gradient, v_same, -2, 2, ROW_I32 | ROW_NO_DIFFERENCES);
 }

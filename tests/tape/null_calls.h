@@ -36,6 +36,8 @@ static inline tp_tensor call_elementwise(int k, tp_tensor x, tp_tensor y)
     case 18: return tp_sigmoid(x);
     case 19: return tp_softplus(x);
     case 20: return tp_relu(x);
+    case 21: return tp_softplus_tail(x);
+    case 22: return tp_sigmoid_tail(x);
     default: return no_more;
     }
 }

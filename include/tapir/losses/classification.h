@@ -37,7 +37,7 @@ typedef struct tp_bce_with_logits_options {
  *
  *     r = -(pos_weight t log s + (1 - t) log(1 - s))
  *
- * evaluated as x (h - t) + log1p(e^-|x|), h being 1 where the logit x >= 0 and else 0: it never overflows, and
+ * evaluated as x (h - t) + log(1 + e^-|x|), h being 1 where the logit x >= 0 and else 0: it never overflows, and
  * value and gradient, sigmoid(x) - t, keep their relative accuracy also where they are tiny (t = 1 and x = 40, say).
  * Infinite logits may give NaN.  The target is of the logits' dtype or i32. */
 TP_API tp_tensor tp_bce_with_logits(tp_tensor logits, tp_tensor target,

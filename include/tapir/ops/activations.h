@@ -40,6 +40,17 @@ TP_API tp_tensor tp_log_sigmoid(tp_tensor x);
  * tp_scale(tp_softplus(tp_scale(x, b)), 1 / b). */
 TP_API tp_tensor tp_softplus(tp_tensor x);
 
+/* What softplus and sigmoid have beyond the ramp and the step that they approach, to the last digit where they are nearly
+ * there:
+ *
+ *   softplus_tail   softplus(x) - max(x, 0) = log(1 + e^-|x|); derivative sigmoid_tail(x)
+ *   sigmoid_tail    sigmoid(x) where x < 0, sigmoid(x) - 1 where x >= 0
+ *
+ * Kink of the first, jump of the second: at 0 all derivatives are those of x >= 0.  So x h + softplus_tail(x), with h =
+ * (x >= 0), is softplus(x) with all its derivatives also at 0. */
+TP_API tp_tensor tp_softplus_tail(tp_tensor x);
+TP_API tp_tensor tp_sigmoid_tail(tp_tensor x);
+
 /* x times a gate that goes from 0 to 1; each is NaN at -infinity, as 0 times infinity is.
  *
  *   silu        x sigmoid(x), also known as swish.  (Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units for Neural
@@ -62,6 +73,8 @@ TP_API tp_tensor tp_gelu_tanh(tp_tensor x);
 #define tp_sigmoid(x)         tp_sigmoid(TP_HERE(x))
 #define tp_log_sigmoid(x)     tp_log_sigmoid(TP_HERE(x))
 #define tp_softplus(x)        tp_softplus(TP_HERE(x))
+#define tp_softplus_tail(x)   tp_softplus_tail(TP_HERE(x))
+#define tp_sigmoid_tail(x)    tp_sigmoid_tail(TP_HERE(x))
 #define tp_silu(x)            tp_silu(TP_HERE(x))
 #define tp_mish(x)            tp_mish(TP_HERE(x))
 #define tp_gelu(x)            tp_gelu(TP_HERE(x))
