@@ -4,7 +4,7 @@
  * One row per case, times in nanoseconds per run (of "record": per recorded node):
  *
  *     tapir    one tp_run: forward and gradient
- *     hand     the same, fused by hand and vectorised; for the MLPs the bare matrix products of the step; for the GMM
+ *     hand     the same, fused by hand and vectorised; for the MLPs and convolutions the bare matrix products; for the GMM
  *              the objective alone
  *     bound    g = p - y over as much memory
  *     memory, footprint    MiB (--csv: bytes) that the leaves and the program take, and the leaves and the outputs alone
@@ -50,6 +50,7 @@ int main(int argc, char **argv)
     bench_cross_entropy(&s);
     bench_norm(&s);
     bench_products(&s);
+    bench_convolution(&s);
     bench_indexing(&s);
     bench_mlp(&s);
     bench_modes(&s);

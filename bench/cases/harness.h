@@ -84,6 +84,7 @@ void bench_elementwise(suite *s);
 void bench_cross_entropy(suite *s);
 void bench_norm(suite *s);
 void bench_products(suite *s);
+void bench_convolution(suite *s);
 void bench_indexing(suite *s);
 void bench_mlp(suite *s);
 void bench_modes(suite *s);

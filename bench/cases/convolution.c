@@ -1,0 +1,144 @@
+/* convolution.c -- a convolution and its two gradients, beside the matrix products of the same sizes by bare calls of the CBLAS:
+ * for each image one product forward and one for each gradient, of columns of patches that are there already. */
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cblas.h>
+
+typedef struct shapes {
+    const char *name;
+    int images, in, out, size, kernel; /* square; padded to keep the size */
+} shapes;
+
+static const shapes all_shapes[] = {
+    {"conv2d 3->32 128x128 3x3", 8, 3, 32, 128, 3},
+    {"conv2d 32->64 64x64 3x3", 8, 32, 64, 64, 3},
+    {"conv2d 64->64 64x64 1x1", 8, 64, 64, 64, 1},
+};
+
+typedef struct setup {
+    const shapes *of;
+    tp_tape *tape;
+    tp_program *program;
+    tp_tensor output[3]; /* y, dx, dw */
+    const float *x, *w, *g;
+    float *columns, *y, *dcolumns, *dw; /* of one image, but for dw */
+    int64_t depth, places;
+} setup;
+
+/* ---- By hand ------------------------------------------------------------------------------------------- */
+
+static void run_products(void *state)
+{
+    const setup *s = state;
+    const int out = s->of->out, depth = (int)s->depth, places = (int)s->places;
+
+    for (int i = 0; i < s->of->images; i++) {
+        const float *g = s->g + (int64_t)i * out * places;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, out, places, depth, 1, s->w, depth, s->columns,
+                    places, 0, s->y, places);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, depth, places, out, 1, s->w, depth, g, places, 0,
+                    s->dcolumns, places);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, out, depth, places, 1, g, places, s->columns,
+                    places, i > 0, s->dw, depth);
+    }
+    bench_sink = (double)s->y[0];
+}
+
+/* The columns of one image, the slow way. */
+static void make_columns(const setup *s, int image)
+{
+    const int n = s->of->size, k = s->of->kernel;
+    float *to = s->columns;
+    for (int c = 0; c < s->of->in; c++)
+        for (int e = 0; e < k * k; e++)
+            for (int p = 0; p < n * n; p++) {
+                const int i = p / n + e / k - k / 2, j = p % n + e % k - k / 2;
+                const bool inside = i >= 0 && i < n && j >= 0 && j < n;
+                *to++ = inside ? s->x[((int64_t)(image * s->of->in + c) * n + i) * n + j] : 0;
+            }
+}
+
+/* The results of the last image. */
+static bool agrees(suite *b, const setup *s)
+{
+    const int64_t count = s->of->out * s->places;
+    const float *y = tp_values(s->output[0], TP_F32);
+    make_columns(s, s->of->images - 1);
+    run_products((void *)s);
+    return bench_agree_f32(b, s->of->name, "convolution", count, y + (s->of->images - 1) * count, s->y, 1e-5);
+}
+
+/* ---- Recorded ------------------------------------------------------------------------------------------ */
+
+static tp_tensor leaf(tp_tape *tape, tp_shape shape, uint64_t seed, const float **data)
+{
+    const tp_tensor x = tp_parameter(tape, TP_F32, shape, NULL);
+    float *values = tp_leaf_data(x, TP_F32);
+    bench_fill(values, tp_shape_count(shape), -1, 1, seed);
+    *data = values;
+    return x;
+}
+
+static void record(setup *s)
+{
+    const shapes *p = s->of;
+    const int64_t half = p->kernel / 2;
+    const tp_tensor wrt[] = {leaf(s->tape, TP_SHAPE(p->images, p->in, p->size, p->size), 1, &s->x),
+                             leaf(s->tape, TP_SHAPE(p->out, p->in, p->kernel, p->kernel), 2, &s->w)};
+    s->output[0] =
+        tp_conv2d(wrt[0], wrt[1], (tp_tensor){0}, &(tp_convolution_options){.padding = {half, half}});
+    const tp_tensor g = leaf(s->tape, tp_shape_of(s->output[0]), 3, &s->g);
+    tp_vector_jacobian(s->output[0], g, wrt, 2, s->output + 1, NULL);
+}
+
+static void run_tapir(void *state)
+{
+    tp_run(((setup *)state)->program);
+}
+
+static void run_case(suite *b, const shapes *of, int threads)
+{
+    setup s = {.of = of};
+    if (!bench_wants(b, of->name, of->images, threads))
+        return;
+    bench_threads(threads);
+    bench_blas_threads(threads);
+    s.tape = tp_tape_create(NULL);
+    record(&s);
+    s.depth = (int64_t)of->in * of->kernel * of->kernel;
+    s.places = (int64_t)of->size * of->size;
+    s.columns = bench_allocate((size_t)(s.depth * s.places) * sizeof(float));
+    s.dcolumns = bench_allocate((size_t)(s.depth * s.places) * sizeof(float));
+    s.y = bench_allocate((size_t)(of->out * s.places) * sizeof(float));
+    s.dw = bench_allocate((size_t)(of->out * s.depth) * sizeof(float));
+    s.program = bench_compile(b, of->name, s.output, 3);
+    const size_t bytes =
+        sizeof(float) * ((size_t)(of->images * (of->in + of->out) * s.places) + (size_t)(of->out * s.depth));
+    if (s.program != NULL && agrees(b, &s))
+        bench_row(b, &(row){.name = of->name,
+                            .dtype = "f32",
+                            .n = of->images,
+                            .threads = threads,
+                            .tapir = run_tapir,
+                            .hand = run_products,
+                            .state = &s,
+                            .program = s.program,
+                            .leaves = bytes,
+                            .outputs = bytes});
+    tp_program_destroy(s.program);
+    tp_tape_destroy(s.tape);
+    free(s.columns);
+    free(s.dcolumns);
+    free(s.y);
+    free(s.dw);
+}
+
+void bench_convolution(suite *s)
+{
+    for (size_t i = 0; i < sizeof all_shapes / sizeof *all_shapes; i++)
+        for (int threads = 1; threads <= 2; threads++)
+            run_case(s, &all_shapes[i], threads);
+}
