@@ -355,7 +355,9 @@ static bool place_in_loop(planner *p, int32_t s)
         if (p->failed)
             return false;
     }
-    tp__kernel *kernel = insert_kernel(p, lowest < 0 ? INT32_MAX : lowest);
+    /* What is made of leaves alone starts where it was recorded; a few numbers first of all, for loops may want them. */
+    const bool late = lowest < 0 && tp_shape_count(space) > TP__BLOCK;
+    tp__kernel *kernel = insert_kernel(p, late ? INT32_MAX : lowest);
     if (kernel == NULL)
         return false;
     kernel->is_loop = true;
