@@ -143,7 +143,8 @@ typedef struct tp_array {
     tp_shape shape;
 } tp_array;
 
-/* What the kernel of a TP_CALL sees.  It must write every element of y and nothing else. */
+/* What the kernel of a TP_CALL sees.  It must write every element of y and nothing else.  It must not use the tape whose
+ * program is running it: recording, compiling, running, writing are refused, and the run fails. */
 typedef struct tp_call {
     tp_array y;
     const tp_array *x;
@@ -238,6 +239,10 @@ TP_API tp_tensor tp_fail(tp_tensor at, tp_status status, const char *format, ...
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+
+/* Zeroed memory that lives as long as the tape, for what an op must remember between runs; an attribute points to it.  Rewinding
+ * does not give it back.  NULL when memory ran out, and for a NULL tape. */
+TP_API void *tp_tape_keep(tp_tape *tape, size_t size);
 
 /* ---- Looking at nodes ------------------------------------------------------------------------------- */
 

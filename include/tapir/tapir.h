@@ -10,6 +10,7 @@
 #include <tapir/losses.h>
 #include <tapir/modes.h>
 #include <tapir/monitor.h>
+#include <tapir/opaque.h>
 #include <tapir/ops.h>
 #include <tapir/optim.h>
 #include <tapir/program.h>

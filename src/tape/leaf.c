@@ -44,6 +44,8 @@ static tp_tensor record_leaf(tp_tape *tape, tp__leaf_kind kind, tp_dtype dtype, 
 {
     if (tape == NULL)
         return (tp_tensor){0};
+    if (tp__is_intrusion(tape, "recorded on it"))
+        return tp__invalid(tape);
     const tp__place place = tp__take_here(tape);
     const char *name = leaf_op[kind].name;
     const char *fault = tp__shape_fault(&shape);
@@ -125,6 +127,10 @@ static tp_status fail_at(tp_tensor tensor, tp_status status, const tp__node *nod
 static tp__leaf *changeable_leaf(tp_tensor tensor, tp_dtype dtype, const char *what, const tp__node **out,
                                  tp_status *status)
 {
+    *out = NULL;
+    *status = TP_BAD_STATE;
+    if (tensor.tape != NULL && tp__is_intrusion(tensor.tape, "wrote to a leaf"))
+        return NULL;
     const tp__node *node = node_for(tensor, what);
     *out = node;
     *status = TP_BAD_HANDLE;

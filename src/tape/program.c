@@ -9,6 +9,7 @@ tp_status tp__run_fail(tp_program *program, tp_status status, const tp__step *st
     tp__place place = step != NULL ? step->place : (tp__place){0};
     va_list args;
 
+    program->tape->running = NULL; /* a kernel that fails is over */
     tp__text_scope(&text, place.scope);
     va_start(args, format);
     tp__text_vadd(&text, format, args);
@@ -326,7 +327,7 @@ tp_program *tp_compile(const tp_tensor *outputs, int n, const tp_compile_options
     tp_tape *tape = NULL;
     for (int k = 0; outputs != NULL && k < n && tape == NULL; k++)
         tape = outputs[k].tape;
-    if (tape == NULL || tape->blocked)
+    if (tape == NULL || tape->blocked || tp__is_intrusion(tape, "compiled a program of it"))
         return NULL;
     int32_t *id = tp__allocate(&tape->allocator, (size_t)n * sizeof *id);
     if (id == NULL) {
@@ -343,6 +344,8 @@ void tp_program_destroy(tp_program *program)
     if (program == NULL)
         return;
     tp_tape *tape = program->tape;
+    if (tp__is_intrusion(tape, "destroyed a program of it"))
+        return;
     for (tp_program **link = &tape->programs; *link != NULL; link = &(*link)->next)
         if (*link == program) {
             *link = program->next;
@@ -418,6 +421,8 @@ tp_status tp_run(tp_program *program)
     if (program == NULL)
         return TP_BAD_ARGUMENT;
     tp_tape *tape = program->tape;
+    if (tp__is_intrusion(tape, "ran a program of it"))
+        return TP_BAD_STATE;
     program->message[0] = program->hidden_message[0] = '\0';
     program->has_values = false;
     for (int32_t s = 0; s < program->steps && program->options.check_finite; s++) {

@@ -388,6 +388,8 @@ static bool grow_table(tp_tape *tape)
 static tp_tensor find_or_append(tp_tape *tape, const tp_op *op, tp_dtype dtype, const tp_shape *shape,
                                 const int32_t *input, int n, const void *attr, tp__place place)
 {
+    if (tp__is_intrusion(tape, "recorded on it"))
+        return tp__invalid(tape);
     const bool pure = !(op->flags & TP_OP_IMPURE);
     const uint32_t hash = pure ? hash_of(op, dtype, input, n, attr) : 0;
 
@@ -512,6 +514,8 @@ tp_tensor tp_record_on(tp_tape *tape, const tp_op *op, const tp_tensor *x, int n
 {
     if (tape == NULL)
         return (tp_tensor){0};
+    if (tp__is_intrusion(tape, "recorded on it"))
+        return tp__invalid(tape);
     recording r = {.tape = tape, .op = op, .attr = attr, .n = n, .place = tp__take_here(tape)};
     if (op == NULL || op->name == NULL || n < 0 || (n > 0 && x == NULL)) {
         tp__fail(tape, TP_BAD_ARGUMENT, r.place, "tp_record: the op, its name or its operands are missing");

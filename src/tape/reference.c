@@ -188,6 +188,14 @@ tp_status tp__redraw_run(const tp_call *c)
     return TP_OK;
 }
 
+/* What it computed rests on calls that did nothing; this is the error even if it failed for that. */
+static tp_status fail_intrusion(tp_program *program, const tp__step *step)
+{
+    return tp__run_fail(program, TP_BAD_STATE, step,
+                        "%s: what it calls used the tape whose program is running: it %s", step->op->name,
+                        program->tape->intrusion);
+}
+
 static tp_status run_call(tp_program *program, const tp__step *step)
 {
     const size_t arrays =
@@ -199,6 +207,8 @@ static tp_status run_call(tp_program *program, const tp__step *step)
         const tp__step *operand = &program->step[step->input[k]];
         x[k] = (tp_array){operand->data, operand->dtype, operand->shape};
     }
+    program->tape->intrusion = NULL;
+    program->tape->running = step;
     const tp_status status = step->op->run(&(tp_call){
         .y = {step->data, step->dtype, step->shape},
         .x = x,
@@ -207,6 +217,9 @@ static tp_status run_call(tp_program *program, const tp__step *step)
         .scratch = (char *)program->call_scratch + arrays,
         .failure = &failure,
     });
+    program->tape->running = NULL;
+    if (program->tape->intrusion != NULL)
+        return fail_intrusion(program, step);
     if (program->message[0] != '\0') /* tp_call_fail was called, whatever the kernel returns */
         return TP_BAD_VALUE;
     if (status != TP_OK)
@@ -223,6 +236,8 @@ tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 
     if (call == NULL || call->failure == NULL || format == NULL)
         return TP_BAD_VALUE;
+    if (call->failure->program->tape->intrusion != NULL) /* run_call tells, and of this rather */
+        return TP_BAD_STATE;
     va_start(args, format);
     tp__text_vadd(&text, format, args);
     va_end(args);

@@ -88,11 +88,23 @@ void tp__text_place(tp__text *text, tp__place place)
         tp__text_add(text, " at %s:%d", place.file, (int)place.line);
 }
 
+/* ---- Kernels that use their own tape ---------------------------------------------------------------- */
+
+bool tp__is_intrusion(tp_tape *tape, const char *what)
+{
+    if (tape->running == NULL)
+        return false;
+    tape->intrusion = what;
+    return true;
+}
+
 /* ---- Failing --------------------------------------------------------------------------------------- */
 
 tp_status tp__vfail(tp_tape *tape, tp__severity severity, tp_status status, tp__place place,
                     const char *format, va_list args)
 {
+    if (tp__is_intrusion(tape, "recorded or read on it"))
+        return status;
     if (severity == TP__RECORDING)
         tape->blocked = true;
     if (tape->status != TP_OK)

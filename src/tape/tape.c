@@ -55,6 +55,8 @@ void tp_tape_destroy(tp_tape *tape)
 {
     if (tape == NULL)
         return;
+    if (tp__is_intrusion(tape, "destroyed it"))
+        return;
     if (tape->programs != NULL) {
         tape->destroyed = true;
         return;
@@ -258,6 +260,15 @@ void tp_scope_end(tp_tape *tape)
         tape->scope = tape->scope->parent;
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------------- */
+
+void *tp_tape_keep(tp_tape *tape, size_t size)
+{
+    if (tape == NULL || size > SIZE_MAX / 2)
+        return NULL;
+    return tp__arena_take(&tape->scopes, size);
+}
+
 /* ---- Mark and rewind ------------------------------------------------------------------------------- */
 
 tp_mark tp_tape_mark(tp_tape *tape)
@@ -284,6 +295,8 @@ tp_status tp_tape_rewind(tp_mark mark)
     tp_tape *tape = mark.tape;
     if (tape == NULL)
         return TP_BAD_ARGUMENT;
+    if (tp__is_intrusion(tape, "rewound it"))
+        return TP_BAD_STATE;
     if (!mark_is_alive(tape, mark))
         return tp__fail_using(tape, TP_BAD_STATE, (tp__place){0},
                               "tp_tape_rewind: the tape was already rewound past this mark");

@@ -104,6 +104,10 @@ struct tp_tape {
     void *on_error_user;
     struct tp_program *programs;
     uint64_t stamp; /* orders the runs of programs */
+    /* The step whose kernel is running, and how that used this tape, which it must not: refused, and the run fails.  A kernel
+     * may have threads. */
+    const struct tp__step *running;
+    _Atomic(const char *) intrusion;
 };
 
 extern const tp_op tp__scalar_op; /* attr: tp__scalar_attr */
@@ -123,6 +127,9 @@ tp__node *tp__resolve(tp_tensor tensor, const char *what);
  * the status). */
 const char *tp__op_fault(const tp_op *op, int n, const void *attr);
 const char *tp__inference_fault(const tp_op *op, tp_inference *i);
+
+/* True, and the run will fail, when a kernel is running: it must not do `what` with its own tape. */
+bool tp__is_intrusion(tp_tape *tape, const char *what);
 
 tp__place tp__take_here(tp_tape *tape); /* the place that tp_locate_tape set, which is forgotten */
 tp__place tp__place_of(tp_tensor tensor);

@@ -207,7 +207,7 @@ static void scan_file(const char *path)
     fclose(file);
 }
 
-/* Every file below, but for the checker and the opaque op; returns how many. */
+/* Every file below, but for the checker and the opaque op's (opaque*.c); returns how many. */
 static int scan_folder(const char *folder)
 {
     DIR *directory = opendir(folder);
@@ -220,7 +220,7 @@ static int scan_folder(const char *folder)
         char path[1024];
         struct stat about;
         if (entry->d_name[0] == '.' || strcmp(entry->d_name, "check") == 0 ||
-            strcmp(entry->d_name, "opaque.c") == 0)
+            strncmp(entry->d_name, "opaque", 6) == 0)
             continue;
         assert_in_range(snprintf(path, sizeof path, "%s/%s", folder, entry->d_name), 1, sizeof path - 1);
         assert_int_equal(stat(path, &about), 0);

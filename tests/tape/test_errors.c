@@ -6,6 +6,7 @@
 #include "error_rows_indexing.h"
 #include "error_rows_linalg.h"
 #include "error_rows_modes.h"
+#include "error_rows_opaque.h"
 #include "error_rows_ops.h"
 #include "error_rows_ordering.h"
 #include "error_rows_program.h"
@@ -71,6 +72,14 @@ static const error_rows all_rows[] = {
     ROWS("ops/random.c", random_rows),
     USE_ROWS("ops/indexing.c", indexing_use_rows),
     ROWS("ops/argmax.c", argmax_rows),
+    ROWS("ops/opaque.c", opaque_rows),
+    USE_ROWS("ops/opaque.c", opaque_use_rows),
+    USE_ROWS("tape/reference.c", intrusion_rows),
+    USE_ROWS("tape/status.c", intrusion_rows), /* how a kernel uses its own tape */
+    USE_ROWS("tape/tape.c", intrusion_rows),
+    USE_ROWS("tape/leaf.c", intrusion_rows),
+    USE_ROWS("tape/record.c", intrusion_rows),
+    USE_ROWS("tape/program.c", intrusion_rows),
     ROWS("ops/axes.c", ordering_axes_rows),
     ROWS("ops/ordering.c", ordering_rows),
     USE_ROWS("ops/cumulative.c", cumulative_use_rows),

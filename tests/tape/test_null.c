@@ -385,6 +385,7 @@ static void test_shapes_of_anything(void **state)
     assert_string_equal(tp_describe(TP_F32, &fine, NULL), "");
     assert_int_equal(tp_normal_axis(INT32_MIN, 8), -1);
     assert_int_equal(tp_normal_axis(0, 0), -1);
+    assert_null(tp_tape_keep(NULL, 8));
     tp_zero_derivative(NULL);
     assert_int_equal(tp_call_fail(NULL, "x"), TP_BAD_VALUE);
     assert_int_equal(tp_call_fail(&(tp_call){0}, "x"), TP_BAD_VALUE);
