@@ -59,5 +59,6 @@ int main(int argc, char **argv)
     bench_gmm(&s);
     bench_ordering(&s);
     bench_constraints(&s);
+    bench_opaque(&s);
     return s.failures > 0;
 }

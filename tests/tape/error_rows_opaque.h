@@ -51,7 +51,7 @@ static inline int misbehave(const opaque_state *s, const double *x)
     case OWN_SCALAR: return tp_is_valid(tp_scalar(f->tape, x[0] + 0.123));
     case OWN_LEAF: return tp_is_valid(tp_parameter(f->tape, TP_F64, TP_SHAPE(6), one));
     case OWN_COMPILE: return tp_compile(&a, 1, NULL) != NULL;
-    case OWN_RUN: return tp_run(f->program);
+    case OWN_RUN: return tp_run(f->program) == TP_OK;
     case OWN_WRITE: return tp_write(f->d23, one, 6) == TP_OK;
     case OWN_REWIND: return tp_tape_rewind(s->mark) == TP_OK;
     case OWN_DESTROY: return (tp_program_destroy(f->program), 0);
