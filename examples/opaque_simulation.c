@@ -55,6 +55,12 @@ static int simulate(const double *x, size_t n, double *y, size_t m, void *user)
     return 0;
 }
 
+static tp_tensor call_simulation(tp_tensor x, tp_opaque_report *report)
+{
+    return tp_opaque(x, TP_SHAPE(MEASUREMENTS), simulate, NULL,
+                     &(tp_opaque_options){.name = "the pendulum", .report = report});
+}
+
 /* ---- The pendulum on the tape: the same formulas in tensors ---------------------------------------------- */
 
 static tp_tensor moved(tp_tensor x, double step, tp_tensor slope)
@@ -116,9 +122,7 @@ static bool fit(const double *measured, bool opaque, answer *a)
 
     tp_tensor x = tp_parameter(tape, TP_F64, TP_SHAPE(PARAMETERS), start);
     tp_tensor target = tp_constant(tape, TP_F64, TP_SHAPE(MEASUREMENTS), measured);
-    tp_tensor angles = opaque ? tp_opaque(x, TP_SHAPE(MEASUREMENTS), simulate, NULL,
-                                          &(tp_opaque_options){.name = "the pendulum", .report = &report})
-                              : record_simulation(x);
+    tp_tensor angles = opaque ? call_simulation(x, &report) : record_simulation(x);
     tp_tensor loss = tp_mse(angles, target, NULL);
     tp_status status = tp_lbfgs_create(&lbfgs, loss, &x, 1, NULL);
     a->recording = now() - began;
