@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     bench_elementwise(&s);
     bench_cross_entropy(&s);
     bench_norm(&s);
+    bench_opaque(&s);
     bench_products(&s);
     bench_convolution(&s);
     bench_indexing(&s);
@@ -59,6 +60,5 @@ int main(int argc, char **argv)
     bench_gmm(&s);
     bench_ordering(&s);
     bench_constraints(&s);
-    bench_opaque(&s);
     return s.failures > 0;
 }

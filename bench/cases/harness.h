@@ -83,6 +83,7 @@ static inline int64_t bench_share(int64_t n, int64_t unit, int t, int of)
 void bench_elementwise(suite *s);
 void bench_cross_entropy(suite *s);
 void bench_norm(suite *s);
+void bench_opaque(suite *s);
 void bench_products(suite *s);
 void bench_convolution(suite *s);
 void bench_indexing(suite *s);
@@ -93,6 +94,5 @@ void bench_record(suite *s);
 void bench_gmm(suite *s);
 void bench_ordering(suite *s);
 void bench_constraints(suite *s);
-void bench_opaque(suite *s);
 
 #endif
