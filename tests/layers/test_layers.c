@@ -52,7 +52,7 @@ static void test_names_in_the_order_they_were_made(void **state)
     assert_int_equal(tp_collection_find(c, "a.weight").id, a.weight.id);
     assert_null(tp_collection_find(c, "a").tape);
     for (int k = 0; k < 40; k++) { /* more than there is room for at first */
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "more %d", k);
         tp_make_parameter(c, name, TP_SHAPE(1), TP_ZEROS);
     }
