@@ -303,6 +303,21 @@ static void zero_vectors(void **state)
     tp_tape_destroy(tape);
 }
 
+/* The length of a vector does not matter, however short it is. */
+static void short_vectors(void **state)
+{
+    const double a_values[6] = {1, -2, 0.5, 0.25, 1, 3}, b_values[6] = {1, 2, -1, 0.5, 0, 1};
+    (void)state;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor a = tp_parameter(tape, TP_F64, TP_SHAPE(2, 3), a_values), tiny = tp_scale(a, 1e-9);
+    const tp_tensor b = tp_constant(tape, TP_F64, TP_SHAPE(2, 3), b_values);
+    assert_close(value_of(tp_info_nce(tiny, b, NULL)), value_of(tp_info_nce(a, b, NULL)), 1e-13);
+    assert_close(value_of(tp_nt_xent(b, tiny, NULL)), value_of(tp_nt_xent(b, a, NULL)), 1e-13);
+    assert_close(value_of(tp_cosine_loss(tp_scale(a, 1e-7), b, NULL)), value_of(tp_cosine_loss(a, b, NULL)),
+                 1e-13);
+    tp_tape_destroy(tape);
+}
+
 /* ---- Single options ---------------------------------------------------------------------------------- */
 
 static void limits_of_options(void **state)
@@ -379,8 +394,8 @@ int main(void)
         cmocka_unit_test(focal_far_out),       cmocka_unit_test(log_cosh_near_and_far),
         cmocka_unit_test(tukey_near_and_far),  cmocka_unit_test(identical_pairs),
         cmocka_unit_test(identical_triplets),  cmocka_unit_test(zero_vectors),
-        cmocka_unit_test(limits_of_options),   cmocka_unit_test(means_of_weights),
-        cmocka_unit_test(label_lists),
+        cmocka_unit_test(short_vectors),       cmocka_unit_test(limits_of_options),
+        cmocka_unit_test(means_of_weights),    cmocka_unit_test(label_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
