@@ -116,7 +116,6 @@ typedef struct tp__kernel {
     uint32_t mask;  /* bit d: dimension d is reduced */
     int32_t *node;  /* steps */
     int32_t nodes, node_capacity;
-    int32_t streams; /* distinct memory operands, about */
 
     tp__mode mode;
     tp_shape shape; /* the dimensions in kernel order */
