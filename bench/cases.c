@@ -4,10 +4,11 @@
  * One row per case, times in nanoseconds per run (of "record": per recorded node):
  *
  *     tapir    one tp_run: forward and gradient
- *     hand     the same, fused by hand and vectorised; for the MLPs and convolutions the bare matrix products; for the GMM
- *              the objective alone
+ *     hand     the same, fused by hand and vectorised; for the MLPs and convolutions the bare matrix products; for the
+ *              training steps the bare convolutions (bench/cases/bare.h); for the GMM the objective alone
  *     bound    g = p - y over as much memory
- *     memory, footprint    MiB (--csv: bytes) that the leaves and the program take, and the leaves and the outputs alone
+ *     memory, footprint    MiB (--csv: bytes) that the leaves and the program take, and the leaves and the outputs alone (of the
+ *              training steps: and what must live at once, bench/cases/steps.c)
  *
  * The three run in turn (hand, Tapir, hand, bound), medians after a warm-up.  No case is timed before its results agree
  * with the hand-written ones.
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
     bench_opaque(&s);
     bench_products(&s);
     bench_convolution(&s);
+    bench_steps(&s);
     bench_indexing(&s);
     bench_mlp(&s);
     bench_modes(&s);

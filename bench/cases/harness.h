@@ -86,6 +86,7 @@ void bench_norm(suite *s);
 void bench_opaque(suite *s);
 void bench_products(suite *s);
 void bench_convolution(suite *s);
+void bench_steps(suite *s);
 void bench_indexing(suite *s);
 void bench_mlp(suite *s);
 void bench_modes(suite *s);
