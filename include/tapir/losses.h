@@ -56,5 +56,6 @@
 #include <tapir/losses/metric.h>
 #include <tapir/losses/reduction.h>
 #include <tapir/losses/regression.h>
+#include <tapir/losses/segmentation.h>
 
 #endif

@@ -151,8 +151,8 @@ tp_tensor tp__elementwise_loss(const tp__elementwise *loss, tp_tensor prediction
 
 /* ---- Reducing -------------------------------------------------------------------------------------- */
 
-/* a / b, but 0 where b is 0.  The inner choice keeps NaN off the tape, where it would only be hidden. */
-static tp_tensor ratio_or_zero(tp_tensor a, tp_tensor b)
+/* The inner choice keeps NaN off the tape, where it would only be hidden. */
+tp_tensor tp__loss_ratio(tp_tensor a, tp_tensor b)
 {
     const tp_tensor zero = tp__loss_number(b, 0), empty = tp_equal(b, zero);
     return tp_where(empty, zero, tp_div(a, tp_where(empty, tp__loss_number(b, 1), b)));
@@ -190,7 +190,7 @@ tp_tensor tp__loss_reduce(tp_tensor r, tp_tensor weight, tp_tensor mass, tp_redu
         return tp_div(tp_sum(r), tp__loss_number(r, shape.rank > 0 ? (double)shape.dim[0] : 1));
     if (mass.tape == NULL || reduction == TP_MEAN_BY_COUNT)
         return tp_mean(r);
-    return ratio_or_zero(tp_sum(r), tp_sum(tp_expand(mass, shape)));
+    return tp__loss_ratio(tp_sum(r), tp_sum(tp_expand(mass, shape)));
 }
 
 static tp_tensor checked_reduce(tp_tensor r, tp_tensor weight, tp_reduction reduction)

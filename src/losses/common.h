@@ -78,6 +78,9 @@ tp_tensor tp__loss_plus(tp_tensor x, double number);
 /* factor * x, but 0 where the factor is 0, whatever x is. */
 tp_tensor tp__loss_weighted(tp_tensor factor, tp_tensor x);
 
+/* a / b, but 0 where b is 0, whatever a is. */
+tp_tensor tp__loss_ratio(tp_tensor a, tp_tensor b);
+
 /* x^p for x >= 0 and a number p > 0. */
 tp_tensor tp__loss_power(tp_tensor x, double p);
 

@@ -343,10 +343,12 @@ RULE(row_cosface)
     return tp_cosface(x[0], x[1], x[2], &(tp_arcface_options){COMMON, .scale = 4});
 }
 
+#include "loss_rows_segmentation.h"
+
 /* ---- The rows -------------------------------------------------------------------------------------- */
 
 static const loss_row loss_rows[] = {
-    {"mse", "mse", {{NUMBER, "ND"}, {NUMBER, "ND"}}, "ND", .record = row_mse},
+    SEGMENTATION_LOSS_ROWS{"mse", "mse", {{NUMBER, "ND"}, {NUMBER, "ND"}}, "ND", .record = row_mse},
     {"mse, one number", "mse", {{NUMBER, ""}, {NUMBER, ""}}, "", .record = row_mse},
     {"mse, broadcast", "mse", {{NUMBER, "N1"}, {NUMBER, "D"}}, "ND", .record = row_mse_broadcast},
     {"mae", "mae", {{NUMBER, "ND"}, {NUMBER, "ND"}}, "ND", .record = row_mae},

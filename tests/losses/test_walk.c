@@ -312,9 +312,9 @@ static void bad_operands(void **state)
             assert_null(row->record(nobody, TP_MEAN, no_weight).tape);
         if (!row->own_reduction) {
             assert_false(tp_is_valid(row->record(x, (tp_reduction)9, no_weight)));
-            assert_error(tape, TP_BAD_ARGUMENT, "must be one of tp_reduction's, not 9", "loss_rows.h");
+            assert_error(tape, TP_BAD_ARGUMENT, "must be one of tp_reduction's, not 9", "loss_rows");
             assert_false(tp_is_valid(row->record(x, TP_MEAN, tp_input(tape, TP_F64, TP_SHAPE(11)))));
-            assert_error(tape, TP_BAD_SHAPE, "which does not broadcast to the loss's shape", "loss_rows.h");
+            assert_error(tape, TP_BAD_SHAPE, "which does not broadcast to the loss's shape", "loss_rows");
         }
         tp_tape_destroy(tape);
     }
@@ -342,7 +342,7 @@ static void places(void **state)
         rewind(stream);
         for (int64_t line = 0; fgets(text, sizeof text, stream) != NULL; line++)
             if (line >= before && strstr(text, " scalar ") == NULL &&
-                (strstr(text, "loss_rows.h:") == NULL || strstr(text, scope) == NULL))
+                (strstr(text, "loss_rows") == NULL || strstr(text, scope) == NULL))
                 fail_msg("%s: a node elsewhere: %s", row->name, text);
         fclose(stream);
         tp_tape_destroy(tape);
