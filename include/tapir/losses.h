@@ -10,8 +10,8 @@
  *
  *     tp_huber(prediction, target, &(tp_huber_options){.delta = 0.5, .reduction = TP_SUM})
  *
- * Every loss first yields one number per element (mse, bce), per row (cross_entropy) or per pair (contrastive); below
- * and in the headers of the families these are r, or r[i].
+ * Every loss first yields one number per element (mse, bce), per row (cross_entropy), per pair (contrastive) or per
+ * region (dice); below and in the headers of the families these are r, or r[i].
  *
  * Weights.  `weight` (optional) has the loss's dtype and a shape that broadcasts to r's, and r[i] becomes
  * weight[i] r[i].  An element with weight 0 is left out: it yields 0 and no gradient to what it was computed from,

@@ -163,7 +163,8 @@ static const tp__node *logits_of_log1p(const lint *l, const tp__node *node)
 
 static void look_at_sigmoid(lint *l, const tp__node *node)
 {
-    const bool takes_logits = is(node, "sigmoid") || is(node, "softplus") || is(node, "softplus_tail");
+    const bool takes_logits =
+        is(node, "sigmoid") || is(node, "softplus") || is(node, "sigmoid_tail") || is(node, "softplus_tail");
     const tp__node *x = takes_logits        ? operand(l, node, 0)
                         : is(node, "log1p") ? logits_of_log1p(l, node)
                                             : NULL;
@@ -172,7 +173,7 @@ static void look_at_sigmoid(lint *l, const tp__node *node)
         remark(
             l, TP_LINT_PROBABILITIES, -1, node,
             "probabilities where logits are expected: this is of what a %s made; leave that out, or take a loss "
-            "of probabilities (bce)",
+            "of probabilities (bce, dice)",
             p == SIGMOID ? "sigmoid" : "softmax");
 }
 

@@ -34,16 +34,20 @@ tp_tensor tp_bce(tp_tensor prediction, tp_tensor target, const tp_loss_options *
  * h - t + sigmoid_tail(x), which reads the same exponential.  At 0 both terms have the derivatives of the side x >= 0, and
  * their sum those of softplus.
  *
- * With a weight p of the positive part: the tail has the factor p t + 1 - t, and x has 1 - t or -p t. */
+ * With other factors than t and 1 - t: the tail has their sum, and x has the second or minus the first. */
 tp_tensor tp__binary_cross_entropy(tp_tensor x, tp_tensor t, tp_tensor pos_weight)
 {
-    const tp_tensor right = tp_greater_equal(x, tp__loss_number(x, 0)), tail = tp_softplus_tail(x);
+    if (pos_weight.tape != NULL)
+        return tp__binary_cross_entropy_by(x, tp_mul(pos_weight, t), tp__loss_minus(1, t));
+    const tp_tensor right = tp_greater_equal(x, tp__loss_number(x, 0));
+    return tp_add(tp_mul(x, tp_sub(right, t)), tp_softplus_tail(x));
+}
 
-    if (pos_weight.tape == NULL)
-        return tp_add(tp_mul(x, tp_sub(right, t)), tail);
-    const tp_tensor positive = tp_mul(pos_weight, t), rest = tp__loss_minus(1, t);
-    const tp_tensor slope = tp_where(right, rest, tp_neg(positive));
-    return tp_add(tp_mul(x, slope), tp_mul(tp_add(positive, rest), tail));
+tp_tensor tp__binary_cross_entropy_by(tp_tensor x, tp_tensor yes, tp_tensor no)
+{
+    const tp_tensor right = tp_greater_equal(x, tp__loss_number(x, 0));
+    const tp_tensor slope = tp_where(right, no, tp_neg(yes));
+    return tp_add(tp_mul(x, slope), tp_mul(tp_add(yes, no), tp_softplus_tail(x)));
 }
 
 static tp_tensor bce_of_logits(tp_tensor logits, tp_tensor target, const void *parameters)

@@ -7,4 +7,7 @@
 /* r of bce_with_logits; `pos_weight` may be absent. */
 tp_tensor tp__binary_cross_entropy(tp_tensor logits, tp_tensor target, tp_tensor pos_weight);
 
+/* -yes log sigmoid(x) - no log sigmoid(-x) */
+tp_tensor tp__binary_cross_entropy_by(tp_tensor x, tp_tensor yes, tp_tensor no);
+
 #endif

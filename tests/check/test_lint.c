@@ -142,6 +142,10 @@ static void logits(void **state)
     line = __LINE__ + 1;
     expect(tp_bce(tp_sigmoid(q), t, NULL), &x, 1, TP_LINT_PROBABILITIES, line, "of what a sigmoid made");
     expect_none(tp_bce(q, t, NULL), &x, 1, "bce");
+    line = __LINE__ + 1;
+    expect(tp_dice(q, t, &(tp_dice_options){.from_logits = true}), &x, 1, TP_LINT_PROBABILITIES, line,
+           "of what a sigmoid made");
+    expect_none(tp_dice(q, t, NULL), &x, 1, "dice");
     expect_none(tp_bce(p, t, NULL), &x, 1, "bce of softmax");
     expect_none(tp_cross_entropy(x, y, NULL), &x, 1, "cross_entropy");
     expect_none(tp_mean(tp_log(p)), &x, 1, "log of softmax");

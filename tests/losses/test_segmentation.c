@@ -190,6 +190,96 @@ static void logits_far_out(void **state)
     tp_tape_destroy(tape);
 }
 
+/* ---- generalised_dice, bce_dice, combo ------------------------------------------------------------- */
+
+static void generalised_by_hand(void **state)
+{
+    /* Two samples, three classes, two pixels; the classes are in the target 3 times, once and never. */
+    const double p[12] = {0.5, 1, 0.5, 0, 0, 0, 0.25, 0, 0.75, 0.75, 0, 0.25},
+                 t[12] = {1, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0};
+    double g[12];
+    (void)state;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = numbers(tape, TP_SHAPE(2, 3, 2), p), y = numbers(tape, TP_SHAPE(2, 3, 2), t);
+    /* Over all: TP 1.5, 0.75, 0; FP + FN 0.25 + 1.5, 0.5 + 0.75 + 0.25, 0.25. */
+    const double w[3] = {1.0 / 9, 1, 1 / 0.5}, wrong[3] = {1.75, 1.5, 0.25}, hit[3] = {1.5, 0.75, 0};
+    double above = 0, below = 0;
+    for (int c = 0; c < 3; c++) {
+        above += w[c] * wrong[c];
+        below += w[c] * (2 * hit[c] + wrong[c]);
+    }
+    const tp_generalised_dice_options o = {.epsilon = 0.5};
+    assert_close(value_of(tp_generalised_dice(x, y, &o)), above / below, 1e-15);
+    /* The first sample alone: 2 of the first class, none of the others. */
+    const tp_tensor each = tp_generalised_dice(
+        x, y, &(tp_generalised_dice_options){.epsilon = 0.5, .per_sample = true, .reduction = TP_NONE});
+    const double first = (0.5 / 4 + 0.5 * 2) / (3.5 / 4 + 0.5 * 2);
+    const double second = (1.25 + 1 + 0.25 * 2) / (1.25 + 2.5 + 0.25 * 2);
+    expect_values(each, (double[]){first, second}, 2);
+    /* Nothing there, nothing predicted; and a target that is one number. */
+    const tp_tensor nothing = numbers(tape, TP_SHAPE(2, 3, 2), (double[12]){0});
+    assert_true(gradient_of(tp_generalised_dice(nothing, nothing, NULL), nothing, g, 12) == 0);
+    for (int i = 0; i < 12; i++)
+        assert_true(isfinite(g[i]));
+    const tp_tensor ones = numbers(tape, TP_SHAPE(1, 2, 1), (double[]){0.5, 1});
+    assert_close(value_of(tp_generalised_dice(ones, tp_scalar(tape, 1), NULL)), 0.5 / 3.5, 1e-15);
+    tp_tape_destroy(tape);
+}
+
+static void bce_and_dice(void **state)
+{
+    double g[4], h[4], k[4];
+    (void)state;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = numbers(tape, TP_SHAPE(2, 2), (double[]){2, -40, 0.5, 300}),
+                    t = numbers(tape, TP_SHAPE(2, 2), t_values);
+    const tp_dice_options dice = {.from_logits = true, .per_sample = true, .smooth = {true, 0.5}};
+    const double a = gradient_of(tp_bce_with_logits(x, t, NULL), x, g, 4);
+    const double b = gradient_of(tp_dice(x, t, &dice), x, h, 4);
+    const tp_bce_dice_options both = {
+        .per_sample = true, .smooth = {true, 0.5}, .bce_weight = {true, 0.25}, .dice_weight = {true, 3}};
+    assert_close(gradient_of(tp_bce_dice(x, t, &both), x, k, 4), 0.25 * a + 3 * b, 1e-15);
+    for (int i = 0; i < 4; i++)
+        assert_relative(k[i], 0.25 * g[i] + 3 * h[i], 1e-14);
+    const tp_bce_dice_options no_dice = {.dice_weight = {true, 0}}, no_bce = {.bce_weight = {true, 0}};
+    assert_true(value_of(tp_bce_dice(x, t, &no_dice)) == a);
+    assert_close(value_of(tp_bce_dice(x, t, &no_bce)),
+                 value_of(tp_dice(x, t, &(tp_dice_options){.from_logits = true})), 1e-15);
+    tp_tape_destroy(tape);
+}
+
+static void combo_by_hand(void **state)
+{
+    double g[4], h[4];
+    (void)state;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor p = numbers(tape, TP_SHAPE(4), (double[]){0.8, 0.3, 0.05, 1}),
+                    t = numbers(tape, TP_SHAPE(4), (double[]){1, 0, 1, 0});
+    const tp_combo_options o = {.alpha = {true, 0.25}, .beta = {true, 0.75}, .epsilon = 0.1};
+    const double entropy = -(0.75 * (log(0.8) + log(0.1)) + 0.25 * (log(0.7) + log(0.1))) / 4;
+    const double overlap = (2 * 0.85 + 1) / (2.15 + 2 + 1);
+    assert_close(gradient_of(tp_combo(p, t, &o), p, g, 4), 0.25 * entropy - 0.75 * overlap, 1e-15);
+    /* Pixels that are cut have the overlap's gradient only. */
+    const double apart = 0.75 * overlap / 5.15, common = -0.75 * 2 / 5.15 + apart;
+    assert_close(g[2], common, 1e-15);
+    assert_close(g[3], apart, 1e-15);
+    assert_close(g[0], common - 0.25 * 0.75 / 0.8 / 4, 1e-15);
+    assert_close(g[1], apart + 0.25 * 0.25 / 0.7 / 4, 1e-15);
+
+    /* Logits of any size; what f32 rounds 1 - epsilon to is 1. */
+    const float logits[4] = {1e30f, 1e30f, -20, -1e30f};
+    const tp_tensor x = tp_parameter(tape, TP_F32, TP_SHAPE(4), logits), y = tp_cast(t, TP_F32);
+    for (int k = 0; k < 2; k++) {
+        const tp_combo_options far = {.from_logits = k == 0, .epsilon = 1e-9};
+        const tp_tensor from = k == 0 ? x : tp_sigmoid(x);
+        const double expected = 0.5 * 0.5 * (20 - log(1e-9)) / 4 - 0.5 * 3 / 5;
+        assert_close(gradient_of(tp_combo(from, y, &far), from, h, 4), expected, 1e-6);
+        for (int i = 0; i < 4; i++)
+            assert_true(isfinite(h[i]));
+    }
+    tp_tape_destroy(tape);
+}
+
 /* ---- Loops ----------------------------------------------------------------------------------------- */
 
 /* The sums of the whole batch are one pass and the gradient another; a sample's sums are read again while the sample is at
@@ -217,8 +307,11 @@ static void few_loops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_hand),        cmocka_unit_test(regions),        cmocka_unit_test(empty_regions),
-        cmocka_unit_test(nearly_perfect), cmocka_unit_test(logits_far_out), cmocka_unit_test(few_loops),
+        cmocka_unit_test(by_hand),        cmocka_unit_test(regions),
+        cmocka_unit_test(empty_regions),  cmocka_unit_test(nearly_perfect),
+        cmocka_unit_test(logits_far_out), cmocka_unit_test(generalised_by_hand),
+        cmocka_unit_test(bce_and_dice),   cmocka_unit_test(combo_by_hand),
+        cmocka_unit_test(few_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
