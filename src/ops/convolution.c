@@ -87,8 +87,7 @@ static const char *parts_fault(const tp__convolution_parts *p, const tp__convolu
     return NULL;
 }
 
-/* The shape rule of all three. */
-static const char *infer(tp_inference *i, tp__convolution_role role)
+const char *tp__convolution_infer(tp_inference *i, tp__convolution_role role)
 {
     const tp__convolution *a = i->attr;
     const char *fault = tp__float_fault(i);
@@ -116,17 +115,17 @@ static const char *infer(tp_inference *i, tp__convolution_role role)
 
 static const char *convolution_infer(tp_inference *i)
 {
-    return infer(i, TP__CONVOLUTION);
+    return tp__convolution_infer(i, TP__CONVOLUTION);
 }
 
 static const char *images_infer(tp_inference *i)
 {
-    return infer(i, TP__CONVOLUTION_IMAGES);
+    return tp__convolution_infer(i, TP__CONVOLUTION_IMAGES);
 }
 
 static const char *weight_infer(tp_inference *i)
 {
-    return infer(i, TP__CONVOLUTION_WEIGHT);
+    return tp__convolution_infer(i, TP__CONVOLUTION_WEIGHT);
 }
 
 /* ---- Derivatives -------------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ typedef struct tp__convolution_parts {
 tp__convolution_parts tp__convolution_shapes(tp__convolution_role role, const tp_shape *x_shape,
                                              const tp__convolution *a);
 
+/* The shape rule of all three, for plain operands. */
+const char *tp__convolution_infer(tp_inference *i, tp__convolution_role role);
+
 /* How many places a kernel of this extent has along an axis of this length; 0 or less if it does not fit. */
 int64_t tp__convolution_places(const tp__convolution *a, int axis, int64_t length, int64_t extent);
 
@@ -37,5 +40,27 @@ size_t tp__convolve_weight_scratch(const tp_shape *x_shape, int n, const void *a
 tp_status tp__convolve(const tp_call *call);
 tp_status tp__convolve_images(const tp_call *call);
 tp_status tp__convolve_weight(const tp_call *call);
+
+/* ---- Channels in blocks, [n,channels/block,...,block]: what a library computes faster ------------------------
+ *
+ * These are recorded by what rewrites the graph of a program, after differentiation. */
+
+/* The same values with the channels (axis 1, a multiple of block) in blocks, and back; of any dtype.  Each is the other's
+ * derivative (channels.c). */
+tp_tensor tp__channels_to_blocks(tp_tensor x, int64_t block);
+tp_tensor tp__channels_from_blocks(tp_tensor x);
+
+/* The block of channels with which oneDNN computes this convolution of plain operands of these shapes faster than the kernels
+ * above, or 0 if it does not: it was not built in, has no kernel for that, or is not worth the conversions
+ * (convolution_blocked.c). */
+int64_t tp__convolution_block(tp__convolution_role role, const tp_shape *x_shape, tp_dtype dtype,
+                              const tp__convolution *a);
+
+/* Records it.  Images and results are operands in blocks (of rank 5) or, where their channels are no multiple of the block,
+ * plain; the weight is plain.  Its result is in blocks where its channels allow, else plain.  Where the
+ * operands do not tell the size of the result, it is that of `like`, in blocks or plain, or if that is absent attr.size.  It has
+ * no derivative. */
+tp_tensor tp__record_blocked_convolution(tp__convolution_role role, tp_tensor a, tp_tensor b,
+                                         tp__convolution attr, int64_t block, tp_tensor like);
 
 #endif

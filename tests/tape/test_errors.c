@@ -1,6 +1,7 @@
 /* test_errors.c -- every error message, and how errors stick. */
 #include "error_rows.h"
 #include "error_rows_arrange.h"
+#include "error_rows_channels.h"
 #include "error_rows_convolution.h"
 #include "error_rows_elementwise.h"
 #include "error_rows_indexing.h"
@@ -59,6 +60,9 @@ static const error_rows all_rows[] = {
     USE_ROWS("ops/control.c", control_use_rows),
     ROWS("ops/matmul.c", matmul_rows),
     ROWS("ops/convolution.c", convolution_rows),
+    ROWS("ops/channels.c", channels_rows),
+    ROWS("ops/convolution_blocked.c", in_blocks_rows),
+    USE_ROWS("ops/convolution_blocked.c", in_blocks_use_rows),
     ROWS("ops/pooling.c", pooling_rows),
     ROWS("ops/resampling.c", resampling_rows),
     ROWS("ops/normalization.c", normalization_rows),
