@@ -1,7 +1,7 @@
 /* evaluate.c -- one-shot episodes and nearest neighbours. */
 #include "evaluate.h"
+#include "nearest.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { MOST_NEIGHBOURS = 16 };
@@ -30,29 +30,6 @@ static view moved(random_state *r, double move)
 {
     const double x = random_between(r, move), y = random_between(r, move);
     return (view){x, y, 0};
-}
-
-static double squared_distance(const float *a, const float *b, int n)
-{
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
-    return sum;
-}
-
-/* Which of `count` rows is nearest to x? */
-static int nearest(const float *x, const float *rows, int count, int n)
-{
-    int best = 0;
-    double least = HUGE_VAL;
-    for (int k = 0; k < count; k++) {
-        const double d = squared_distance(x, rows + (size_t)k * (size_t)n, n);
-        if (d < least) {
-            least = d;
-            best = k;
-        }
-    }
-    return best;
 }
 
 /* ---- One-shot ---------------------------------------------------------------------------------------- */

@@ -1,79 +1,104 @@
-/* model.c -- a dense network that maps an image to a point on a sphere. */
+/* model.c -- networks that map an image to FEATURES numbers. */
 #include "model.h"
+#include "losses.h"
+#include "random.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-/* ---- The embedding and its loss ----------------------------------------------------------------------- */
+enum { HIDDEN = 512, CHECKED = 2 };
 
-/* parameter: {weights, bias} of the hidden layer and of the features. */
-static tp_tensor embedding(tp_tensor image, const tp_tensor *parameter)
+/* ---- The embedding ------------------------------------------------------------------------------------ */
+
+static tp_tensor dense(tp_tensor x, const tp_tensor *parameter)
 {
-    const tp_tensor hidden = tp_relu(tp_add(tp_matmul(image, parameter[0]), parameter[1]));
-    const tp_tensor point = tp_add(tp_matmul(hidden, parameter[2]), parameter[3]);
-    return tp_div(point, tp_norm_over(point, TP_AXES(-1), true));
+    const tp_dense_layer layer = {parameter[0], parameter[1]};
+    return tp_apply_dense(&layer, x);
 }
 
-/* Part k of the batch's parts. */
-static tp_tensor part(tp_tensor points, int k, int parts)
+/* The relu of the largest is the largest relu, and a quarter of the work. */
+static tp_tensor convolution(tp_tensor x, const tp_tensor *parameter)
 {
-    const int64_t rows = tp_shape_of(points).dim[0] / parts;
-    return tp_slice(points, 0, k * rows, (k + 1) * rows, 1);
+    const tp_conv2d_layer layer = {parameter[0], parameter[1], {.padding = {1, 1}}};
+    return tp_relu(tp_max_pool2d(tp_apply_conv2d(&layer, x), 2, 2, NULL));
 }
 
-/* Shared weights: the images of all parts go through one embedding.  Similar pairs weigh little, or they pull all images of
- * a class into one point, and with them whatever would tell new classes apart. */
-static tp_tensor record_loss(loss_kind kind, tp_tensor image, tp_tensor label, const tp_tensor *parameter)
+/* Shared weights: the images of all parts of a batch go through one embedding. */
+static tp_tensor embedding(const model_options *o, tp_tensor image, const tp_tensor *parameter)
 {
-    if (kind == TRIPLET) {
-        const tp_tensor points = embedding(image, parameter);
-        return tp_triplet_margin(part(points, 0, 3), part(points, 1, 3), part(points, 2, 3),
-                                 &(tp_triplet_options){.margin = {true, 0.3}});
+    const int64_t n = tp_shape_of(image).dim[0];
+    tp_tensor h;
+
+    if (o->net == CONVOLUTIONAL) {
+        h = tp_reshape(image, TP_SHAPE(n, 1, o->side, o->side));
+        h = convolution(convolution(h, parameter), parameter + 2);
+        h = dense(tp_reshape(h, TP_SHAPE(n, -1)), parameter + 4);
+    } else
+        h = dense(tp_relu(dense(image, parameter)), parameter + 2);
+    return o->on_sphere ? tp_div(h, tp_norm_over(h, TP_AXES(-1), true)) : h;
+}
+
+static void make_layers(model *m)
+{
+    const int quarter = m->o.side / 4;
+
+    if (m->o.net == CONVOLUTIONAL) {
+        tp_make_conv2d(m->layers, "first", 1, 32, 3, 3, NULL);
+        tp_make_conv2d(m->layers, "second", 32, 64, 3, 3, NULL);
+        tp_make_dense(m->layers, "features", 64 * quarter * quarter, FEATURES, NULL);
+    } else {
+        tp_make_dense(m->layers, "hidden", m->pixels, HIDDEN, NULL);
+        tp_make_dense(m->layers, "features", HIDDEN, FEATURES, NULL);
     }
-    const tp_tensor points = embedding(image, parameter);
-    const tp_tensor weight =
-        tp_where(label, tp_scalar_of(image.tape, TP_F32, 1), tp_scalar_of(image.tape, TP_F32, 0.1));
-    return tp_contrastive(part(points, 0, 2), part(points, 1, 2), label,
-                          &(tp_contrastive_options){.weight = weight});
+    m->parameters = tp_collection_parameters(m->layers, &m->parameter);
+}
+
+/* As PyTorch does it: weights and biases uniform within 1 / sqrt(fan-in), so that its figures can be compared with. */
+static void first_values(const model *m)
+{
+    random_state r = {m->o.seed};
+    for (int k = 0; k < m->parameters; k++) {
+        const tp_tensor weight = m->parameter[k - k % 2];
+        const int64_t fan_in = tp_count_of(weight) / tp_shape_of(weight).dim[0];
+        float *value = tp_leaf_data(m->parameter[k], TP_F32);
+        for (int64_t i = 0; i < tp_count_of(m->parameter[k]); i++)
+            value[i] = (float)random_between(&r, 1 / sqrt((double)fan_in));
+    }
 }
 
 /* ---- Programs ---------------------------------------------------------------------------------------- */
 
-/* Uniform in [-bound, bound]; one run of a program that makes them. */
-static void initialise(tp_tensor weight, double bound)
+static tp_tensor record(const model_options *o, tp_tensor image, tp_tensor label, const tp_tensor *parameter)
 {
-    const tp_tensor number = tp_uniform(weight.tape, TP_F32, tp_shape_of(weight));
-    const tp_tensor centred = tp_sub(number, tp_scalar(weight.tape, 0.5));
-    const tp_tensor fill = tp_assign(weight, tp_scale(centred, 2 * bound));
-    tp_program *program = tp_compile(&fill, 1, NULL);
-    tp_run(program);
-    tp_program_destroy(program);
+    return record_loss(o, embedding(o, image, parameter), label);
 }
 
-bool model_create(model *m, loss_kind kind, int pixels, uint64_t seed)
+bool model_create(model *m, const model_options *options)
 {
-    *m = (model){.kind = kind, .pixels = pixels, .parts = kind == TRIPLET ? 3 : 2};
-    tp_tape *tape = m->tape = tp_tape_create(&(tp_tape_options){.seed = seed});
+    const loss_kind loss = options->loss;
+    *m = (model){.o = *options,
+                 .pixels = options->side * options->side,
+                 .images = loss == ALL_TRIPLETS ? CLASSES * EACH : BATCH * (loss == TRIPLETS ? 3 : 2)};
+    tp_tape *tape = m->tape = tp_tape_create(NULL);
+    m->layers = tp_collection_create(tape, NULL);
+    make_layers(m);
+    if (tp_tape_status(tape) != TP_OK)
+        return false;
+    first_values(m);
 
-    m->parameter[0] = tp_parameter(tape, TP_F32, TP_SHAPE(pixels, HIDDEN), NULL);
-    m->parameter[1] = tp_parameter(tape, TP_F32, TP_SHAPE(HIDDEN), NULL);
-    m->parameter[2] = tp_parameter(tape, TP_F32, TP_SHAPE(HIDDEN, FEATURES), NULL);
-    m->parameter[3] = tp_parameter(tape, TP_F32, TP_SHAPE(FEATURES), NULL);
-    initialise(m->parameter[0], sqrt(6.0 / pixels));
-    initialise(m->parameter[2], sqrt(3.0 / HIDDEN));
-
-    m->image = tp_input(tape, TP_F32, TP_SHAPE(m->parts * BATCH, pixels));
+    m->image = tp_input(tape, TP_F32, TP_SHAPE(m->images, m->pixels));
     m->label = tp_input(tape, TP_I32, TP_SHAPE(BATCH));
-    m->loss = record_loss(kind, m->image, m->label, m->parameter);
+    m->loss = record(&m->o, m->image, m->label, m->parameter);
     tp_lint_report remarks;
-    if (tp_lint(m->loss, m->parameter, PARAMETERS, &remarks) != 0)
+    if (tp_lint(m->loss, m->parameter, m->parameters, &remarks) != 0)
         fputs(remarks.message, stderr);
     const tp_tensor step =
-        tp_adam(m->loss, m->parameter, PARAMETERS, &(tp_adam_options){.optimiser = &m->adam});
+        tp_adam(m->loss, m->parameter, m->parameters, &(tp_adam_options){.optimiser = &m->adam});
     m->train = tp_compile((tp_tensor[]){m->loss, step}, 2, NULL);
 
-    m->shown = tp_input(tape, TP_F32, TP_SHAPE(AT_ONCE, pixels));
-    m->features = embedding(m->shown, m->parameter);
+    m->shown = tp_input(tape, TP_F32, TP_SHAPE(AT_ONCE, m->pixels));
+    m->features = embedding(&m->o, m->shown, m->parameter);
     m->embed = tp_compile(&m->features, 1, NULL);
     return tp_tape_status(tape) == TP_OK;
 }
@@ -82,6 +107,7 @@ void model_destroy(model *m)
 {
     tp_program_destroy(m->train);
     tp_program_destroy(m->embed);
+    tp_collection_destroy(m->layers);
     tp_tape_destroy(m->tape);
 }
 
@@ -102,21 +128,33 @@ bool model_embed(model *m, const float *images, int count, float *features)
 
 /* ---- The check --------------------------------------------------------------------------------------- */
 
-/* x: the parameters, the images, the labels. */
+/* x: the parameters, the images, the labels.  Of pairs and triplets the first CHECKED rows of each part. */
 static tp_tensor loss_to_check(const tp_tensor *x, void *user)
 {
     const model *m = user;
-    return record_loss(m->kind, x[PARAMETERS], x[PARAMETERS + 1], x);
+    const tp_tensor all = x[m->parameters];
+    const int64_t parts = m->images / BATCH;
+    tp_tensor image, label = tp_slice(x[m->parameters + 1], 0, 0, CHECKED, 1);
+
+    if (m->o.loss == ALL_TRIPLETS)
+        image = tp_slice(all, 0, 0, CHECKED * EACH, 1);
+    else
+        image = tp_reshape(tp_slice(tp_reshape(all, TP_SHAPE(parts, BATCH, m->pixels)), 1, 0, CHECKED, 1),
+                           TP_SHAPE(parts * CHECKED, m->pixels));
+    return record(&m->o, image, label, x);
 }
 
 bool model_check(const model *m, tp_check_report *report)
 {
-    const bool weights_only[PARAMETERS + 2] = {true, true, true, true, false, false};
-    tp_tensor x[PARAMETERS + 2];
+    bool weights_only[MOST_PARAMETERS + 2] = {false};
+    tp_tensor x[MOST_PARAMETERS + 2];
 
-    memcpy(x, m->parameter, sizeof m->parameter);
-    x[PARAMETERS] = m->image;
-    x[PARAMETERS + 1] = m->label;
-    return tp_check_gradient(loss_to_check, (void *)m, x, PARAMETERS + 2,
-                             &(tp_check_options){.wrt = weights_only}, report);
+    for (int k = 0; k < m->parameters; k++) {
+        x[k] = m->parameter[k];
+        weights_only[k] = true;
+    }
+    x[m->parameters] = m->image;
+    x[m->parameters + 1] = m->label;
+    return tp_check_gradient(loss_to_check, (void *)m, x, m->parameters + 2,
+                             &(tp_check_options){.wrt = weights_only, .directions = 8}, report);
 }
