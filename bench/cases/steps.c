@@ -43,21 +43,14 @@ static tp_tensor part(tp_tensor x, int k)
     return tp_slice(x, 0, k * rows, (k + 1) * rows, 1);
 }
 
-static tp_tensor dice_loss(tp_tensor p, tp_tensor target)
-{
-    const tp_tensor epsilon = tp_scalar(p.tape, STEP_DICE_EPSILON);
-    const tp_tensor both = tp_add(tp_scale(tp_sum(tp_mul(p, target)), 2), epsilon);
-    const tp_tensor all = tp_add(tp_add(tp_sum(p), tp_sum(target)), epsilon);
-    return tp_sub(tp_scalar(p.tape, 1), tp_div(both, all));
-}
-
 static tp_tensor record_loss(const setup *s)
 {
     tp_tensor h = tp_relu(tp_apply_conv2d(&s->convolution[0], s->image));
     h = tp_max_pool2d(h, 2, 2, NULL);
     h = tp_relu(tp_apply_conv2d(&s->convolution[1], h));
     if (s->net->segments)
-        return dice_loss(tp_sigmoid(tp_apply_conv2d(&s->convolution[2], h)), s->target);
+        return tp_dice(tp_sigmoid(tp_apply_conv2d(&s->convolution[2], h)), s->target,
+                       &(tp_dice_options){.smooth = {true, STEP_DICE_EPSILON}});
     h = tp_reshape(tp_max_pool2d(h, 2, 2, NULL), TP_SHAPE(s->net->images, -1));
     h = tp_apply_dense(&s->dense, h);
     return tp_triplet_margin(part(h, 0), part(h, 1), part(h, 2),
