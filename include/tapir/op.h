@@ -44,6 +44,9 @@ enum {
     TP_OP_CHEAP = 1 << 6,
     /* A call whose kernel never fails. */
     TP_OP_INFALLIBLE = 1 << 7,
+    /* Its rule is on purpose not the derivative of its kernel (straight-through estimators, gradient reversal), so that it
+     * is not verified on its first use. */
+    TP_OP_SURROGATE = 1 << 8,
     /* Takes an attribute-determined number of operands. */
     TP_ANY_ARITY = -1
 };
@@ -231,6 +234,39 @@ TP_API tp_tensor tp_record(const tp_op *op, const tp_tensor *x, int n, const voi
 
 /* The same on a given tape: for sources, which have no operands. */
 TP_API tp_tensor tp_record_on(tp_tape *tape, const tp_op *op, const tp_tensor *x, int n, const void *attr);
+
+/* Verified on first use.  In a debug build of yours -- where this header is compiled without NDEBUG, as with assert --
+ * tp_record compares the op's derivative rule with finite differences of its kernel when a tape records the op for the
+ * first time.  A rule that is wrong is an error of that call, TP_WRONG_DERIVATIVE, for instance
+ *
+ *     my_square: wrong derivative: gradient of x[0] at [2] is -1.55869086, but finite differences give -3.11738172 +-
+ *     8.6e-15; verified on its first use, here with x[0] = 1.88401 (f32[5]) at train.c:42
+ *
+ *  - Operands are of the dtypes and shapes that are recorded, or of the same rank and few elements when they are many; an
+ *    infer rule must refuse what the kernel cannot take.  Their values are random, from op->low .. op->high, or if the
+ *    result is not finite there, from other ranges; known numbers and the values of i32 leaves are as they are.  What is
+ *    differentiated is the sum of the result's elements, with random weights of 0.5 .. 1.5 and either sign.
+ *  - It costs some hundred to two thousand calls of the kernel with few elements, once per op and tape.
+ *  - Without a verdict there is no error: no derivative, no operand that has one, an i32 result, a kernel that fails or is
+ *    not finite at such values.  TP_OP_IMPURE and TP_OP_SURROGATE ops are left alone.
+ *  - tp_op_verify (tapir/check.h) looks at much more, at operands of your choice.
+ *
+ * tp_tape_options.verify_ops changes when; defining TP_VERIFY_OPS as 0 or 1 before the header is included changes it for one
+ * source file.  The functions themselves, without the macros, verify nothing. */
+TP_API tp_tensor tp_record_verified(bool debug, const tp_op *op, const tp_tensor *x, int n, const void *attr);
+TP_API tp_tensor tp_record_verified_on(bool debug, tp_tape *tape, const tp_op *op, const tp_tensor *x, int n,
+                                       const void *attr);
+#ifndef TP_VERIFY_OPS
+#ifdef NDEBUG
+#define TP_VERIFY_OPS 0
+#else
+#define TP_VERIFY_OPS 1
+#endif
+#endif
+#ifndef TP_NO_PLACE /* Tapir's own ops are verified by its tests */
+#define tp_record(...)    tp_record_verified(TP_VERIFY_OPS, __VA_ARGS__)
+#define tp_record_on(...) tp_record_verified_on(TP_VERIFY_OPS, __VA_ARGS__)
+#endif
 
 /* Store an error on the tape, at the tensor's place, and return an invalid handle: for constructors that find their
  * arguments wrong before they record.  printf style; say what was expected. */

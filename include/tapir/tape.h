@@ -51,7 +51,8 @@ typedef enum tp_status {
     TP_BAD_STATE,     /* a call that is not allowed now, e.g. reading a value that was not computed */
     TP_BAD_VALUE,     /* a value found bad at run time, e.g. a label outside its range */
     TP_NO_DERIVATIVE, /* a gradient was asked for through an op without a derivative rule */
-    TP_NOT_FINITE     /* the finite check of tp_run found a NaN or an infinity */
+    TP_NOT_FINITE,    /* the finite check of tp_run found a NaN or an infinity */
+    TP_WRONG_DERIVATIVE /* an op of yours, verified on its first use, has another derivative than its rule says */
 } tp_status;
 
 /* "out of memory", "bad shape", ...; never NULL. */
@@ -132,11 +133,19 @@ typedef struct tp_allocator {
 /* Called at the first error, from inside the guilty call: a breakpoint here shows the culprit. */
 typedef void (*tp_error_handler)(tp_tape *tape, tp_status status, const char *message, void *user);
 
+/* When an op of your own is compared with finite differences as a tape first records it (tp_record in tapir/op.h). */
+typedef enum tp_verify_ops {
+    TP_VERIFY_IN_DEBUG = 0, /* where tp_record is compiled without NDEBUG, as assert is */
+    TP_VERIFY_ALWAYS,
+    TP_VERIFY_NEVER
+} tp_verify_ops;
+
 typedef struct tp_tape_options {
     tp_allocator allocator;    /* zero: the C library's */
     uint64_t seed;             /* of random ops */
     tp_error_handler on_error; /* NULL: errors are only stored */
     void *on_error_user;
+    tp_verify_ops verify_ops;
 } tp_tape_options;
 
 /* A new tape, or NULL when memory ran out (or only one allocator function was given).  NULL options: all

@@ -12,6 +12,7 @@
  *     words.c       verdicts in words
  *     recorded.c    tp_check_recorded
  *     verify.c      tp_op_verify
+ *     first_use.c   the verification of a user's op when it is first recorded
  */
 #ifndef TAPIR_SRC_CHECKER_H
 #define TAPIR_SRC_CHECKER_H
@@ -209,6 +210,14 @@ void tp__check_once(tp_loss_function function, void *user, const tp_tensor *x, i
 /* The same in f64 and, when that cannot be recorded, in f32. */
 void tp__check_either(tp_loss_function function, void *user, const tp_tensor *x, int n,
                       const tp__settings *settings, bool blame, tp_check_report *report);
+
+/* A single op as a function: a tp_loss_function, and what its `user` points to. */
+typedef struct tp__subject {
+    const tp_op *op;
+    const void *attr;
+    int n;
+} tp__subject;
+tp_tensor tp__record_subject(const tp_tensor *x, void *user);
 
 /* Puts the verdict into words: the report's message, which begins with `subject`. */
 void tp__describe_verdict(tp_check_report *report, const char *subject, const tp_tensor *x, int n);

@@ -167,7 +167,8 @@ bool tp__scratch_create(tp__scratch *s, const tp__settings *settings, const tp_t
     *s = (tp__scratch){.settings = settings, .n = n, .random = settings->seed};
     s->arena.allocator = &outer->allocator;
     s->epsilon = settings->single ? FLT_EPSILON : DBL_EPSILON;
-    s->tape = tp_tape_create(&(tp_tape_options){.allocator = outer->allocator, .seed = outer->seed});
+    s->tape = tp_tape_create(&(tp_tape_options){
+        .allocator = outer->allocator, .seed = outer->seed, .verify_ops = TP_VERIFY_NEVER});
     s->x = tp__arena_take(&s->arena, ((size_t)n + 1) * sizeof *s->x);
     s->leaf = tp__arena_take(&s->arena, (size_t)n * sizeof *s->leaf);
     if (s->tape == NULL || s->x == NULL || s->leaf == NULL)

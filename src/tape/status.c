@@ -16,6 +16,7 @@ const char *tp_status_name(tp_status status)
     case TP_BAD_VALUE: return "bad value";
     case TP_NO_DERIVATIVE: return "no derivative";
     case TP_NOT_FINITE: return "not finite";
+    case TP_WRONG_DERIVATIVE: return "wrong derivative";
     }
     return "unknown status";
 }

@@ -36,6 +36,7 @@ tp_tape *tp_tape_create(const tp_tape_options *options)
     tape->seed = o.seed;
     tape->on_error = o.on_error;
     tape->on_error_user = o.on_error_user;
+    tape->verify_ops = o.verify_ops;
     tape->origin = -1;
     tape->arena.allocator = &tape->allocator;
     tape->scopes.allocator = &tape->allocator;

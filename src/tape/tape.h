@@ -96,8 +96,11 @@ struct tp_tape {
     int32_t origin;          /* >= 0: recording inside this node's derivative rule */
     const tp__place *inside; /* then its place */
     bool keep_double;        /* the checker's tapes: leaves and casts of f32 become f64 */
-    bool blocked;            /* a recording error: nothing compiles */
-    bool destroyed;          /* waits for its programs */
+    tp_verify_ops verify_ops;
+    const struct tp__verified
+        *verified;  /* ops that were; the checker's business, which asks for them by itself */
+    bool blocked;   /* a recording error: nothing compiles */
+    bool destroyed; /* waits for its programs */
     tp_status status;
     char message[TP__MESSAGE];
     tp_error_handler on_error;

@@ -84,6 +84,17 @@ static void assert_shown(const char *page, tp_tape *tape, const char *before, co
 
 static tp_tensor vector_only(tp_tensor x);
 
+/* The page's op with a wrong rule: it forgets the 2. */
+TP_MAP1(my_square, x *x)
+
+static void my_square_vjp(const tp_vjp *d)
+{
+    d->dx[0] = tp_mul(d->g, d->x[0]);
+}
+
+static const tp_op my_square = {
+    .name = "my_square", .kind = TP_MAP, .arity = 1, .vjp = my_square_vjp, TP_MAP_KERNELS(my_square)};
+
 static void messages(void **state)
 {
     (void)state;
@@ -101,6 +112,10 @@ static void messages(void **state)
 
     vector_only(tp_input(tape, TP_F64, TP_SHAPE(2, 3)));
     assert_shown("docs/custom-op.md", tape, "`", " at train.c:12`");
+
+    const tp_tensor x = tp_input(tape, TP_F32, TP_SHAPE(5));
+    tp_record_verified(true, &my_square, &x, 1, NULL);
+    assert_shown("docs/custom-op.md", tape, "\n    ", " at train.c:42\n");
     tp_tape_destroy(tape);
 }
 

@@ -233,7 +233,7 @@ static bool is_exempt(const char *literal)
     for (size_t k = 0; k < COUNT_OF(not_errors); k++)
         if (strcmp(literal, not_errors[k]) == 0)
             return true;
-    for (int status = TP_OK; status <= TP_NOT_FINITE + 1; status++)
+    for (int status = TP_OK; status <= TP_WRONG_DERIVATIVE + 1; status++)
         if (strcmp(literal, tp_status_name((tp_status)status)) == 0)
             return true;
     return strcmp(literal, tp_tape_message(NULL)) == 0 || strcmp(literal, tp_program_message(NULL)) == 0;

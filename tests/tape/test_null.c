@@ -162,6 +162,8 @@ static void test_null_tape(void **state)
         tp_bernoulli(NULL, TP_F32, TP_SHAPE(2), 7),
         tp_permutation(NULL, 3),
         tp_record_on(NULL, NULL, NULL, 0, NULL),
+        tp_record_verified(true, NULL, NULL, 0, NULL),
+        tp_record_verified_on(true, NULL, NULL, NULL, 0, NULL),
     };
     for (size_t k = 0; k < COUNT_OF(made); k++)
         assert_true(made[k].tape == NULL && !tp_is_valid(made[k]));
@@ -191,6 +193,7 @@ static void test_null_arguments_of_a_tape(void **state)
     assert_null(tp_compile(nothing, 0, NULL));
     assert_false(tp_is_valid(tp_record(neg, NULL, 1, NULL)));
     assert_false(tp_is_valid(tp_record(neg, NULL, -1, NULL)));
+    assert_false(tp_is_valid(tp_record_verified(true, neg, NULL, 1, NULL)));
     assert_null(tp_compile(NULL, 3, NULL));
     assert_null(tp_compile(&(tp_tensor){0}, 1, NULL));
     assert_null(tp_compile(&(tp_tensor){.tape = tape}, 0, NULL));
