@@ -27,6 +27,8 @@
 /* Of the pictures that are made up.  Digits of the file from TEST_DIGITS on are in test pictures only. */
 enum { SIDE = 48, TRAIN_PICTURES = 240, TEST_PICTURES = 60, TEST_DIGITS = 1257, DIGITS = 1797 };
 
+static const double RATE = 1e-3;
+
 /* ---- Options ----------------------------------------------------------------------------------------- */
 
 typedef struct settings {
@@ -34,6 +36,7 @@ typedef struct settings {
     loss_kind loss;
     const char *data, *save, *overlay, *csv;
     int epochs; /* 0: by default */
+    bool decay; /* of the learning rate */
     uint64_t seed;
 } settings;
 
@@ -56,11 +59,14 @@ static int usage(void)
 static bool parse_pair(settings *s, const char *option, const char *value)
 {
     const bool small = strcmp(value, "small") == 0, dice = strcmp(value, "dice") == 0;
+    const bool cosine = strcmp(value, "cosine") == 0;
 
     if (strcmp(option, "--net") == 0 && (small || strcmp(value, "unet") == 0))
         s->net = small ? SMALL_NET : U_NET;
     else if (strcmp(option, "--loss") == 0 && (dice || strcmp(value, "dice_bce") == 0))
         s->loss = dice ? DICE : DICE_BCE;
+    else if (strcmp(option, "--rate") == 0 && (cosine || strcmp(value, "constant") == 0))
+        s->decay = cosine;
     else if (strcmp(option, "--data") == 0)
         s->data = value;
     else if (strcmp(option, "--save") == 0)
@@ -112,15 +118,17 @@ static void mirror_batch(const network *n, random_state *r)
 }
 
 /* One epoch; a line about it if `talk`. */
-static void train_epoch(const network *n, tp_batches *batches, tp_monitor *monitor, random_state *r,
-                        bool talk)
+static void train_epoch(const network *n, tp_batches *batches, tp_monitor *monitor, const settings *s,
+                        random_state *r, bool talk)
 {
+    const tp_cosine_decay decay = {.rate = RATE, .steps = s->epochs * tp_batches_count(batches)};
     const double began = processor_seconds();
     double sum[MOST_TERMS] = {0};
     int steps = 0;
 
     while (tp_batches_next(batches) > 0) {
         mirror_batch(n, r);
+        tp_set_rate(n->adam.rate, s->decay ? tp_cosine_decay_rate(&decay, tp_monitor_count(monitor)) : RATE);
         if (!tp_monitor_run(monitor, n->train))
             return;
         for (int k = 0; k < n->terms; k++)
@@ -150,7 +158,7 @@ static bool train(const network *n, const pictures *p, const settings *s)
     printf("2. Training: %d pictures of %d by %d pixels, %d at a time.  Means of each epoch:\n", p->count,
            p->height, p->width, BATCH);
     for (int epoch = 1; epoch <= s->epochs && monitor != NULL && !tp_monitor_stopped(monitor); epoch++)
-        train_epoch(n, batches, monitor, &random, epoch == 1 || epoch == s->epochs || epoch % 5 == 0);
+        train_epoch(n, batches, monitor, s, &random, epoch == 1 || epoch == s->epochs || epoch % 5 == 0);
     bool fine = monitor != NULL && !tp_monitor_stopped(monitor);
     if (monitor != NULL && !fine)
         fprintf(stderr, "%s\n", tp_monitor_message(monitor));
@@ -248,7 +256,20 @@ static bool save(const network *n, const char *path)
     return false;
 }
 
-static bool show(const network *n, const pictures *test, const settings *s)
+/* What --save and --overlay ask for: each is tried, whatever became of the other. */
+static bool keep(const network *n, const pictures *test, const uint8_t *predicted, const settings *s)
+{
+    const bool has_weights = s->save == NULL || save(n, s->save);
+    const bool has_overlay = s->overlay == NULL || overlay_write(s->overlay, test, predicted);
+
+    if (s->save != NULL && has_weights)
+        printf("\n   The weights: %s\n", s->save);
+    if (s->overlay != NULL && has_overlay)
+        printf("\n   Some of the pictures: %s (green: right, red: wrong, blue: missed)\n", s->overlay);
+    return has_weights && has_overlay;
+}
+
+static bool ask(const network *n, const pictures *test, const settings *s)
 {
     const size_t pixels = (size_t)test->count * (size_t)test->height * (size_t)test->width;
     uint8_t *own = malloc(pixels), *full = malloc(pixels);
@@ -257,8 +278,7 @@ static bool show(const network *n, const pictures *test, const settings *s)
     bool fine = own != NULL && full != NULL && compare(n, test, s, own, full, &better);
     if (fine && s->data != NULL)
         print_baselines(s->net);
-    if (fine && s->overlay != NULL && (fine = overlay_write(s->overlay, test, full)))
-        printf("\n   Some of them: %s (green: right, red: wrong, blue: missed)\n", s->overlay);
+    fine = fine && keep(n, test, full, s);
     if (fine && s->data == NULL) {
         printf("\n   What was shown: the network finds the digits %s a threshold does.\n",
                better ? "far better than" : "no better than, or hardly better than,");
@@ -275,15 +295,13 @@ static bool tour(const settings *s, const pictures *training, const pictures *te
     struct rusage used;
 
     bool fine = network_create(&n, s->net, s->loss, training->height, training->width, s->seed) &&
-                verify(&n) && train(&n, training, s) && show(&n, test, s);
+                verify(&n) && train(&n, training, s) && ask(&n, test, s);
     if (tp_tape_status(n.tape) != TP_OK)
         fprintf(stderr, "%s\n", tp_tape_message(n.tape));
-    if (fine && s->save != NULL && (fine = save(&n, s->save)))
-        printf("   The weights: %s\n", s->save);
-    if (fine && getrusage(RUSAGE_SELF, &used) == 0)
+    network_destroy(&n);
+    if (getrusage(RUSAGE_SELF, &used) == 0)
         printf("\n   %.1f s of processor time, at most %.0f MiB of memory.\n", processor_seconds(),
                (double)used.ru_maxrss / 1024);
-    network_destroy(&n);
     return fine;
 }
 

@@ -73,22 +73,13 @@ static tp_tensor logits_of(const network *n, tp_tensor image)
 
 /* ---- The loss ---------------------------------------------------------------------------------------- */
 
-/* Dice of each picture by itself, so that a picture with few objects counts as much as one with many; mean over the batch. */
-static tp_tensor dice_of_logits(tp_tensor logits, tp_tensor mask, tp_tensor weight)
-{
-    const tp_tensor p = tp_sigmoid(logits), one = tp_scalar(logits.tape, 1);
-    const tp_axes picture = TP_AXES(1, 2, 3);
-    const tp_tensor both = tp_sum_over(tp_mul(p, mask), picture, false);
-    const tp_tensor all = tp_add(tp_sum_over(p, picture, false), tp_sum_over(mask, picture, false));
-    const tp_tensor r = tp_sub(one, tp_div(tp_add(tp_scale(both, 2), one), tp_add(all, one)));
-    return tp_loss_reduce(r, weight, TP_MEAN);
-}
-
-/* Fills term[], the loss first; returns how many there are.  Cross-entropy, a mean over the pixels, tells each of them where
- * to go even while Dice, a ratio of sums, hardly does. */
+/* Fills term[], the loss first; returns how many there are.  Dice is of each picture by itself, so that one with few objects counts
+ * as much as one with many, and a mean over the batch.  Cross-entropy, a mean over the pixels, tells each of them where to go
+ * even while Dice, a ratio of sums, hardly does. */
 static int record_loss(loss_kind kind, tp_tensor logits, tp_tensor mask, tp_tensor weight, tp_named *term)
 {
-    const tp_tensor dice = dice_of_logits(logits, mask, weight);
+    const tp_tensor dice =
+        tp_dice(logits, mask, &(tp_dice_options){.per_sample = true, .from_logits = true, .weight = weight});
     term[0] = (tp_named){"loss", dice};
     if (kind == DICE)
         return 1;

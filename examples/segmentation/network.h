@@ -24,6 +24,7 @@ typedef struct network {
     tp_named term[MOST_TERMS]; /* the loss, and if it has parts, they */
     int terms;
 
+    tp_optimiser adam;
     tp_program *train;   /* the terms, and a step of Adam */
     tp_program *predict; /* the probabilities, without mask and weight */
 } network;
