@@ -44,6 +44,11 @@ static void remark(lint *l, tp_lint_kind kind, int parameter, const tp__node *at
     tp__text_vadd(&text, format, arguments);
     va_end(arguments);
     tp__text_place(&text, at->place);
+    for (int k = 0; k < r->count - 1; k++)
+        if (strcmp(r->remark[k].text, m->text) == 0) { /* said already: a loss may read its logits twice */
+            r->count--;
+            return;
+        }
 }
 
 static void write_message(tp_lint_report *r)

@@ -146,6 +146,9 @@ static void logits(void **state)
     expect(tp_dice(q, t, &(tp_dice_options){.from_logits = true}), &x, 1, TP_LINT_PROBABILITIES, line,
            "of what a sigmoid made");
     expect_none(tp_dice(q, t, NULL), &x, 1, "dice");
+    const tp_tensor steep = tp_sigmoid(tp_scale(x, 3));
+    line = __LINE__ + 1; /* once, though its two terms read the logits in two ways */
+    expect(tp_bce_dice(steep, t, NULL), &x, 1, TP_LINT_PROBABILITIES, line, "of what a sigmoid made");
     expect_none(tp_bce(p, t, NULL), &x, 1, "bce of softmax");
     expect_none(tp_cross_entropy(x, y, NULL), &x, 1, "cross_entropy");
     expect_none(tp_mean(tp_log(p)), &x, 1, "log of softmax");
