@@ -47,6 +47,8 @@ enum {
     /* Its rule is on purpose not the derivative of its kernel (straight-through estimators, gradient reversal), so that it
      * is not verified on its first use. */
     TP_OP_SURROGATE = 1 << 8,
+    /* A call on [n,channels,height,width] that treats every channel alike, and takes blocks of channels as a fifth axis as well. */
+    TP_OP_PER_CHANNEL = 1 << 9,
     /* Takes an attribute-determined number of operands. */
     TP_ANY_ARITY = -1
 };

@@ -271,7 +271,51 @@ static void pooling_other_size(fixture *f)
     RESULT(f, tp_record(tp_op_of(g), (tp_tensor[]){tp_locate(x, f->file, f->line)}, 1, tp_attr_of(g)));
 }
 
+/* Channels in blocks are for ops that a program records for itself. */
+static void pooling_blocks(fixture *f)
+{
+    RESULT(f, tp_max_pool2d(tp_input(f->tape, TP_F32, TP_SHAPE(1, 1, 4, 4, 8)), 2, 2, NULL));
+}
+
+static void pooling_means_of_blocks(fixture *f)
+{
+    RESULT(f, tp_avg_pool2d(tp_input(f->tape, TP_F64, TP_SHAPE(1, 1, 4, 4, 8)), 2, 2, NULL));
+}
+
+/* The op that picks maxima, recorded by hand with other positions. */
+static void pick_by(fixture *f, tp_tensor at)
+{
+    const tp_tensor x = images(f, 1, 1, 4, 4), y = tp_max_pool2d(x, 2, 2, NULL);
+    RESULT(f, tp_record(tp_op_of(y), (tp_tensor[]){tp_locate(x, f->file, f->line), at}, 2, tp_attr_of(y)));
+}
+
+static void pooling_positions_dtype(fixture *f)
+{
+    pick_by(f, images(f, 1, 1, 2, 2));
+}
+
+static void pooling_positions_shape(fixture *f)
+{
+    pick_by(f, tp_input(f->tape, TP_I32, TP_SHAPE(1, 1, 2, 3)));
+}
+
 static const error_row pooling_rows[] = {
+    {"maxima of blocks",
+     pooling_blocks,
+     TP_BAD_SHAPE,
+     {"max_pool2d: images are [n,channels,height,width]: f32[1,1,4,4,8]"}},
+    {"means of blocks",
+     pooling_means_of_blocks,
+     TP_BAD_SHAPE,
+     {"avg_pool2d: images are [n,channels,height,width]: f64[1,1,4,4,8]"}},
+    {"positions that are not i32",
+     pooling_positions_dtype,
+     TP_BAD_DTYPE,
+     {"max_pool2d_pick: positions must be i32: f32[1,1,4,4], f32[1,1,2,2]"}},
+    {"positions of other windows",
+     pooling_positions_shape,
+     TP_BAD_SHAPE,
+     {"max_pool2d_pick: there must be one position for each window: f32[1,1,4,4], i32[1,1,2,3]"}},
     {"no window",
      pooling_window,
      TP_BAD_ARGUMENT,

@@ -1,0 +1,494 @@
+/* pooling_maxima.c -- positions of maxima, elements picked by them, and put back.
+ *
+ * A position is the number of an element in its image, row by row: the same for every channel of a block.  Positions come from the
+ * op that finds them, so kernels check no more than that they stay inside the arrays.
+ */
+#include <string.h>
+
+#include "matrices.h"
+#include "pooling.h"
+
+/* ---- Windows of 2 x 2, f32: a row of them at once ------------------------------------------------------------- */
+
+/* Each of n windows lies on two rows, a and b, 2 j elements from their starts; `at` is the position of a's start. */
+typedef struct quads {
+    int64_t n, width;
+    int32_t at;
+} quads;
+
+/* The first element that equals the largest one, or the first NaN: without branches, so that it becomes vector code. */
+TP__INLINED void quad_positions_of(quads q, int64_t inner, int32_t *restrict y, const float *restrict a,
+                                   const float *restrict b)
+{
+    const int32_t width = (int32_t)q.width;
+    for (int64_t j = 0; j < q.n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const int64_t e = 2 * j * inner + k;
+            const float v0 = a[e], v1 = a[e + inner], v2 = b[e], v3 = b[e + inner];
+            const float above = v0 > v1 ? v0 : v1, below = v2 > v3 ? v2 : v3;
+            const float largest = above > below ? above : below; /* NaN if v3 is; wrong for others */
+            int32_t at = v2 == largest ? width : width + 1;
+            at = v1 == largest ? 1 : at;
+            at = v0 == largest ? 0 : at;
+            at = v2 != v2 ? width : at;
+            at = v1 != v1 ? 1 : at;
+            at = v0 != v0 ? 0 : at;
+            y[j * inner + k] = q.at + 2 * (int32_t)j + at;
+        }
+}
+
+TP_INSTRUCTION_SETS
+static void quad_positions(quads q, int64_t inner, int32_t *y, const float *a, const float *b)
+{
+    switch (inner) {
+    case 1: quad_positions_of(q, 1, y, a, b); break;
+    case 8: quad_positions_of(q, 8, y, a, b); break;
+    case 16: quad_positions_of(q, 16, y, a, b); break;
+    default: quad_positions_of(q, inner, y, a, b);
+    }
+}
+
+TP__INLINED void quad_pick_of(quads q, int64_t inner, uint32_t *restrict y, const int32_t *restrict at,
+                              const uint32_t *restrict a, const uint32_t *restrict b)
+{
+    const int32_t width = (int32_t)q.width;
+    for (int64_t j = 0; j < q.n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const int64_t e = 2 * j * inner + k;
+            const int32_t p = at[j * inner + k] - q.at - 2 * (int32_t)j;
+            const uint32_t v0 = a[e], v1 = a[e + inner], v2 = b[e], v3 = b[e + inner];
+            uint32_t value = p == 1 ? v1 : v0;
+            value = p == width ? v2 : value;
+            y[j * inner + k] = p == width + 1 ? v3 : value;
+        }
+}
+
+TP_INSTRUCTION_SETS
+static void quad_pick(quads q, int64_t inner, uint32_t *y, const int32_t *at, const uint32_t *a,
+                      const uint32_t *b)
+{
+    switch (inner) {
+    case 1: quad_pick_of(q, 1, y, at, a, b); break;
+    case 8: quad_pick_of(q, 8, y, at, a, b); break;
+    case 16: quad_pick_of(q, 16, y, at, a, b); break;
+    default: quad_pick_of(q, inner, y, at, a, b);
+    }
+}
+
+TP__INLINED void quad_put_of(quads q, int64_t inner, uint32_t *restrict a, uint32_t *restrict b,
+                             const int32_t *restrict at, const uint32_t *restrict g)
+{
+    const int32_t width = (int32_t)q.width;
+    for (int64_t j = 0; j < q.n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const int64_t e = 2 * j * inner + k;
+            const int32_t p = at[j * inner + k] - q.at - 2 * (int32_t)j;
+            const uint32_t value = g[j * inner + k];
+            a[e] = p == 0 ? value : 0;
+            a[e + inner] = p == 1 ? value : 0;
+            b[e] = p == width ? value : 0;
+            b[e + inner] = p == width + 1 ? value : 0;
+        }
+}
+
+TP_INSTRUCTION_SETS
+static void quad_put(quads q, int64_t inner, uint32_t *a, uint32_t *b, const int32_t *at, const uint32_t *g)
+{
+    switch (inner) {
+    case 1: quad_put_of(q, 1, a, b, at, g); break;
+    case 8: quad_put_of(q, 8, a, b, at, g); break;
+    case 16: quad_put_of(q, 16, a, b, at, g); break;
+    default: quad_put_of(q, inner, a, b, at, g);
+    }
+}
+
+/* Row i of the windows on one image. */
+static quads quads_of(const tp__windows *w, int64_t i)
+{
+    return (quads){w->count[1], w->size[1], (int32_t)(2 * i * w->size[1])};
+}
+
+static void find_in_quads(const tp_call *c, const tp__windows *w)
+{
+    const float *x = c->x[0].data;
+    int32_t *y = c->y.data;
+    const int64_t row = w->size[1] * w->inner;
+
+    for (int64_t o = 0; o < w->outer; o++, x += w->size[0] * row)
+        for (int64_t i = 0; i < w->count[0]; i++, y += w->count[1] * w->inner)
+            quad_positions(quads_of(w, i), w->inner, y, x + 2 * i * row, x + (2 * i + 1) * row);
+}
+
+static void pick_from_quads(const tp_call *c, const tp__windows *w)
+{
+    const uint32_t *x = c->x[0].data;
+    const int32_t *at = c->x[1].data;
+    uint32_t *y = c->y.data;
+    const int64_t row = w->size[1] * w->inner, windows = w->count[1] * w->inner;
+
+    for (int64_t o = 0; o < w->outer; o++, x += w->size[0] * row)
+        for (int64_t i = 0; i < w->count[0]; i++, y += windows, at += windows)
+            quad_pick(quads_of(w, i), w->inner, y, at, x + 2 * i * row, x + (2 * i + 1) * row);
+}
+
+static void put_into_quads(const tp_call *c, const tp__windows *w)
+{
+    const uint32_t *g = c->x[0].data;
+    const int32_t *at = c->x[1].data;
+    uint32_t *y = c->y.data;
+    const int64_t row = w->size[1] * w->inner, windows = w->count[1] * w->inner;
+    const int64_t covered = 2 * windows, below = w->size[0] - 2 * w->count[0];
+
+    for (int64_t o = 0; o < w->outer; o++) {
+        for (int64_t i = 0; i < w->count[0]; i++, y += 2 * row, g += windows, at += windows) {
+            quad_put(quads_of(w, i), w->inner, y, y + row, at, g);
+            for (int64_t k = covered; k < row; k++) /* a last column that is in no window */
+                y[k] = y[row + k] = 0;
+        }
+        memset(y, 0, (size_t)(below * row) * sizeof *y); /* a last row */
+        y += below * row;
+    }
+}
+
+/* ---- Positions in any windows --------------------------------------------------------------------------------- */
+
+/* n elements of every channel, `apart` from each other, meet the best ones so far of n windows, or if `many` is 0 of one window.
+ * There is none yet where the position is -1. */
+typedef struct meeting {
+    int64_t n, apart, many;
+    int32_t first; /* position of the first element */
+} meeting;
+
+TP__INLINED void meet_f32_of(meeting m, int64_t inner, float *restrict best, int32_t *restrict at,
+                             const float *restrict x)
+{
+    for (int64_t j = 0; j < m.n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const int64_t window = j * m.many * inner + k;
+            const float value = x[j * m.apart * inner + k], before = best[window];
+            const bool better = (at[window] < 0) | (!(value <= before) & (before == before));
+            best[window] = better ? value : before;
+            at[window] = better ? m.first + (int32_t)(j * m.apart) : at[window];
+        }
+}
+
+TP__INLINED void meet_f64_of(meeting m, int64_t inner, double *restrict best, int32_t *restrict at,
+                             const double *restrict x)
+{
+    for (int64_t j = 0; j < m.n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const int64_t window = j * m.many * inner + k;
+            const double value = x[j * m.apart * inner + k], before = best[window];
+            const bool better = (at[window] < 0) | (!(value <= before) & (before == before));
+            best[window] = better ? value : before;
+            at[window] = better ? m.first + (int32_t)(j * m.apart) : at[window];
+        }
+}
+
+/* In blocks of a constant length, the last of which overlaps the one before rather than being shorter: nothing changes when an
+ * element meets its window twice. */
+TP__INLINED void meet_f32_in_blocks(meeting m, int64_t apart, float *best, int32_t *at, const float *x)
+{
+    enum { BLOCK = 16 };
+    for (int64_t j = 0; j < m.n; j += BLOCK) {
+        const int64_t from = j + BLOCK <= m.n ? j : m.n - BLOCK;
+        meet_f32_of((meeting){BLOCK, apart, 1, m.first + (int32_t)(from * apart)}, 1, best + from, at + from,
+                    x + from * apart);
+    }
+}
+
+TP_INSTRUCTION_SETS
+static void meet_f32(meeting m, int64_t inner, float *best, int32_t *at, const float *x)
+{
+    if (inner == 16)
+        meet_f32_of(m, 16, best, at, x);
+    else if (inner == 8)
+        meet_f32_of(m, 8, best, at, x);
+    else if (inner > 1)
+        meet_f32_of(m, inner, best, at, x);
+    else if (m.many == 0)
+        meet_f32_of((meeting){m.n, m.apart, 0, m.first}, 1, best, at, x);
+    else if (m.n < 16)
+        meet_f32_of((meeting){m.n, m.apart, 1, m.first}, 1, best, at, x);
+    else if (m.apart == 1)
+        meet_f32_in_blocks(m, 1, best, at, x);
+    else if (m.apart == 2)
+        meet_f32_in_blocks(m, 2, best, at, x);
+    else
+        meet_f32_in_blocks(m, m.apart, best, at, x);
+}
+
+TP_INSTRUCTION_SETS
+static void meet_f64(meeting m, int64_t inner, double *best, int32_t *at, const double *x)
+{
+    if (inner == 1 && m.many == 0)
+        meet_f64_of((meeting){m.n, m.apart, 0, m.first}, 1, best, at, x);
+    else if (inner == 1)
+        meet_f64_of((meeting){m.n, m.apart, 1, m.first}, 1, best, at, x);
+    else
+        meet_f64_of(m, inner, best, at, x);
+}
+
+/* In one image, for the windows of a row. */
+typedef struct search {
+    const tp__windows *w;
+    const tp_array *x;
+    int64_t image; /* its first element in x */
+    void *best;    /* of every channel of every window */
+    int32_t *at;   /* its position, in the result */
+} search;
+
+static void meet(const search *s, meeting m, int64_t window)
+{
+    const int64_t inner = s->w->inner, to = window * inner, from = s->image + m.first * inner;
+    if (s->x->dtype == TP_F32)
+        meet_f32(m, inner, (float *)s->best + to, s->at + to, (const float *)s->x->data + from);
+    else
+        meet_f64(m, inner, (double *)s->best + to, s->at + to, (const double *)s->x->data + from);
+}
+
+/* The windows of a row, all at once or, without taps, one by one. */
+static void search_row(const search *s, tp__extent rows, const tp__taps *taps)
+{
+    const tp__pooling *a = s->w->a;
+    const int64_t width = s->w->size[1];
+
+    for (int64_t k = 0; k < s->w->count[1] * s->w->inner; k++)
+        s->at[k] = -1;
+    for (int64_t r = rows.start; r < rows.end && taps != NULL; r += a->dilation[0])
+        for (const tp__tap *t = taps->tap; t < taps->tap + taps->n; t++)
+            meet(s, (meeting){t->n, a->stride[1], 1, (int32_t)(r * width + t->start)}, t->first);
+    for (int64_t j = 0; j < s->w->count[1] && taps == NULL; j++) {
+        const tp__extent columns = tp__window_extent(s->w, 1, j);
+        const int64_t n = (columns.end - columns.start + a->dilation[1] - 1) / a->dilation[1];
+        for (int64_t r = rows.start; r < rows.end; r += a->dilation[0])
+            meet(s, (meeting){n, a->dilation[1], 0, (int32_t)(r * width + columns.start)}, j);
+    }
+}
+
+size_t tp__position_scratch(const tp_shape *x_shape, int n, const void *attr)
+{
+    const tp__windows w = tp__windows_of(x_shape, attr);
+    (void)n;
+    return (size_t)(w.count[1] * w.inner) * sizeof(double);
+}
+
+tp_status tp__position_run(const tp_call *c)
+{
+    const tp__windows w = tp__windows_of(&c->x[0].shape, c->attr);
+    const int64_t image = w.size[0] * w.size[1] * w.inner, windows = w.count[1] * w.inner;
+    search s = {.w = &w, .x = &c->x[0], .best = c->scratch, .at = c->y.data};
+    tp__taps taps;
+
+    if (s.x->dtype == TP_F32 && tp__windows_are_quads(&w)) {
+        find_in_quads(c, &w);
+        return TP_OK;
+    }
+    memset(s.best, 0, (size_t)windows * sizeof(double)); /* it is read before it counts */
+    const bool at_once = tp__find_taps(&w, &taps);
+    for (; s.image < w.outer * image; s.image += image)
+        for (int64_t i = 0; i < w.count[0]; i++, s.at += windows)
+            search_row(&s, tp__window_extent(&w, 0, i), at_once ? &taps : NULL);
+    return TP_OK;
+}
+
+/* ---- Picked --------------------------------------------------------------------------------------------------- */
+
+/* n windows on one image of `size` elements a channel. */
+TP__INLINED void pick_4_of(int64_t n, int64_t inner, int64_t size, uint32_t *restrict y,
+                           const uint32_t *restrict x, const int32_t *restrict at)
+{
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const uint32_t p = (uint32_t)at[j * inner + k];
+            y[j * inner + k] = x[(p < size ? p : 0) * inner + k];
+        }
+}
+
+static void pick_4(int64_t n, int64_t inner, int64_t size, uint32_t *y, const uint32_t *x, const int32_t *at)
+{
+    if (inner == 1)
+        pick_4_of(n, 1, size, y, x, at);
+    else
+        pick_4_of(n, inner, size, y, x, at);
+}
+
+static void pick_8(int64_t n, int64_t inner, int64_t size, uint64_t *y, const uint64_t *x, const int32_t *at)
+{
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const uint32_t p = (uint32_t)at[j * inner + k];
+            y[j * inner + k] = x[(p < size ? p : 0) * inner + k];
+        }
+}
+
+tp_status tp__pick_run(const tp_call *c)
+{
+    const tp__windows w = tp__windows_of(&c->x[0].shape, c->attr);
+    const int64_t size = w.size[0] * w.size[1], n = w.count[0] * w.count[1];
+    const int32_t *at = c->x[1].data;
+    const bool narrow = tp_dtype_size(c->y.dtype) == sizeof(uint32_t);
+
+    if (narrow && tp__windows_are_quads(&w)) {
+        pick_from_quads(c, &w);
+        return TP_OK;
+    }
+    for (int64_t o = 0; o < w.outer; o++, at += n * w.inner) {
+        const int64_t from = o * size * w.inner, to = o * n * w.inner;
+        if (narrow)
+            pick_4(n, w.inner, size, (uint32_t *)c->y.data + to, (const uint32_t *)c->x[0].data + from, at);
+        else
+            pick_8(n, w.inner, size, (uint64_t *)c->y.data + to, (const uint64_t *)c->x[0].data + from, at);
+    }
+    return TP_OK;
+}
+
+/* ---- Put back: windows that lie apart ------------------------------------------------------------------------- */
+
+/* n windows onto zeros: every element is written at most once. */
+static void put_4(int64_t n, int64_t inner, int64_t size, uint32_t *y, const uint32_t *g, const int32_t *at)
+{
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const uint32_t p = (uint32_t)at[j * inner + k];
+            if (p < size)
+                y[p * inner + k] = g[j * inner + k];
+        }
+}
+
+static void put_8(int64_t n, int64_t inner, int64_t size, uint64_t *y, const uint64_t *g, const int32_t *at)
+{
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const uint32_t p = (uint32_t)at[j * inner + k];
+            if (p < size)
+                y[p * inner + k] = g[j * inner + k];
+        }
+}
+
+/* Row by row of windows, whose rows of the image are cleared right before, for the cache's sake. */
+static void put_apart(const tp_call *c, const tp__windows *w)
+{
+    const int64_t size = w->size[0] * w->size[1], n = w->count[1] * w->inner, row = w->size[1] * w->inner;
+    const size_t bytes = tp_dtype_size(c->y.dtype);
+    const int32_t *at = c->x[1].data;
+
+    for (int64_t o = 0, from = 0; o < w->outer; o++) {
+        const int64_t to = o * size * w->inner;
+        int64_t cleared = 0; /* rows */
+        for (int64_t i = 0; i < w->count[0]; i++, from += n) {
+            const int64_t end =
+                i + 1 < w->count[0] ? tp__window_extent(w, 0, i).end : w->size[0]; /* the rest at last */
+            memset((char *)c->y.data + (size_t)(to + cleared * row) * bytes, 0,
+                   (size_t)((end - cleared) * row) * bytes);
+            cleared = end;
+            if (bytes == sizeof(uint32_t))
+                put_4(w->count[1], w->inner, size, (uint32_t *)c->y.data + to,
+                      (const uint32_t *)c->x[0].data + from, at + from);
+            else
+                put_8(w->count[1], w->inner, size, (uint64_t *)c->y.data + to,
+                      (const uint64_t *)c->x[0].data + from, at + from);
+        }
+    }
+}
+
+/* ---- Put back: windows that overlap ----------------------------------------------------------------------------- */
+
+/* Sums in double of some rows of an image: those from `base` on.  The rows of any window fit. */
+typedef struct band {
+    const tp__windows *w;
+    double *sum;
+    int64_t base, rows, row; /* row: its elements */
+} band;
+
+static int64_t rows_of_band(const tp__windows *w)
+{
+    enum { IN_CACHE = 1 << 12 }; /* elements */
+    const int64_t row = w->size[1] * w->inner;
+    const int64_t window = w->a->dilation[0] * (w->a->window[0] - 1) + 1;
+    int64_t rows = row > 0 ? IN_CACHE / row : 1;
+    if (rows < 2 * window) /* so that few are moved */
+        rows = 2 * window;
+    return rows < w->size[0] ? rows : w->size[0];
+}
+
+/* Rows up to `end` are done: into the result from `to` on; those after them move to the front. */
+static void move_band(band *b, const tp_array *y, int64_t to, int64_t end)
+{
+    const int64_t done = end - b->base, summed = done < b->rows ? done : b->rows, kept = b->rows - summed;
+    to += b->base * b->row;
+    for (int64_t k = 0; k < summed * b->row; k++)
+        tp__set(y->dtype, y->data, to + k, b->sum[k]);
+    for (int64_t k = summed * b->row; k < done * b->row; k++) /* rows between windows */
+        tp__set(y->dtype, y->data, to + k, 0);
+    memmove(b->sum, b->sum + summed * b->row, (size_t)(kept * b->row) * sizeof *b->sum);
+    memset(b->sum + kept * b->row, 0, (size_t)(summed * b->row) * sizeof *b->sum);
+    b->base = end;
+}
+
+/* n windows; the sums are those of `size` elements of every channel from position `start` on. */
+TP__INLINED void add_windows_of(tp_dtype dtype, int64_t n, int64_t inner, int64_t start, int64_t size,
+                                double *restrict sum, const void *restrict g, const int32_t *restrict at)
+{
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t k = 0; k < inner; k++) {
+            const uint64_t p = (uint64_t)(at[j * inner + k] - start);
+            if (p < (uint64_t)size)
+                sum[(int64_t)p * inner + k] += tp__get(dtype, g, j * inner + k);
+        }
+}
+
+/* One row of windows, from element `from` of g on. */
+static void add_row(const band *b, const tp_call *c, int64_t from)
+{
+    const int64_t n = b->w->count[1], inner = b->w->inner, width = b->w->size[1], size = b->rows * width,
+                  start = b->base * width;
+    const int32_t *at = (const int32_t *)c->x[1].data + from;
+
+    if (c->y.dtype == TP_F64)
+        add_windows_of(TP_F64, n, inner, start, size, b->sum, (const double *)c->x[0].data + from, at);
+    else if (inner == 1)
+        add_windows_of(TP_F32, n, 1, start, size, b->sum, (const float *)c->x[0].data + from, at);
+    else
+        add_windows_of(TP_F32, n, inner, start, size, b->sum, (const float *)c->x[0].data + from, at);
+}
+
+/* Row by row of windows, in their order. */
+static void put_sums(const tp_call *c, const tp__windows *w)
+{
+    band b = {.w = w, .sum = c->scratch, .rows = rows_of_band(w), .row = w->size[1] * w->inner};
+    int64_t from = 0;
+
+    memset(b.sum, 0, (size_t)(b.rows * b.row) * sizeof *b.sum);
+    for (int64_t o = 0; o < w->outer; o++) {
+        const int64_t to = o * w->size[0] * b.row;
+        b.base = 0;
+        for (int64_t i = 0; i < w->count[0]; i++, from += w->count[1] * w->inner) {
+            const int64_t start = i * w->a->stride[0] - w->a->padding[0]; /* no later one reaches above it */
+            if (tp__window_extent(w, 0, i).end > b.base + b.rows)
+                move_band(&b, &c->y, to, start);
+            add_row(&b, c, from);
+        }
+        move_band(&b, &c->y, to, w->size[0]);
+    }
+}
+
+size_t tp__put_scratch(const tp_shape *x_shape, int n, const void *attr)
+{
+    const tp__windows w = tp__windows_back(x_shape, attr);
+    (void)n;
+    return tp__windows_are_apart(&w) ? 0 : (size_t)(rows_of_band(&w) * w.size[1] * w.inner) * sizeof(double);
+}
+
+tp_status tp__put_run(const tp_call *c)
+{
+    const tp__windows w = tp__windows_back(&c->x[0].shape, c->attr);
+
+    if (!tp__windows_are_apart(&w))
+        put_sums(c, &w);
+    else if (c->y.dtype == TP_F32 && tp__windows_are_quads(&w))
+        put_into_quads(c, &w);
+    else
+        put_apart(c, &w);
+    return TP_OK;
+}
