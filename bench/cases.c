@@ -62,5 +62,6 @@ int main(int argc, char **argv)
     bench_gmm(&s);
     bench_ordering(&s);
     bench_constraints(&s);
+    bench_ctc(&s);
     return s.failures > 0;
 }

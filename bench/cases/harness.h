@@ -95,5 +95,6 @@ void bench_record(suite *s);
 void bench_gmm(suite *s);
 void bench_ordering(suite *s);
 void bench_constraints(suite *s);
+void bench_ctc(suite *s);
 
 #endif

@@ -57,5 +57,6 @@
 #include <tapir/losses/reduction.h>
 #include <tapir/losses/regression.h>
 #include <tapir/losses/segmentation.h>
+#include <tapir/losses/sequence.h>
 
 #endif

@@ -24,6 +24,7 @@
 #include <tapir/ops/pooling.h>
 #include <tapir/ops/random.h>
 #include <tapir/ops/reductions.h>
+#include <tapir/ops/sequence.h>
 #include <tapir/ops/shape.h>
 #include <tapir/ops/sources.h>
 

@@ -20,7 +20,10 @@ typedef enum kind {
     SIGN_I32,    /* -1 or 1 */
     CLASS,       /* a class index */
     GROUP,       /* small i32 numbers */
-    LIST         /* class indices ended by -1 */
+    LIST,        /* class indices ended by -1 */
+    TARGET,      /* class indices that are not 0 */
+    FRAMES,      /* lengths up to D */
+    LABELS       /* lengths up to 2 of targets that D frames have room for */
 } kind;
 
 enum { MOST_OPERANDS = 4 };
@@ -345,6 +348,24 @@ RULE(row_cosface)
 
 #include "loss_rows_segmentation.h"
 
+/* ---- Sequences ------------------------------------------------------------------------------------- */
+
+RULE(row_ctc)
+{
+    return tp_ctc(x[0], x[1], x[2], x[3], &(tp_ctc_options){COMMON});
+}
+
+RULE(row_ctc_lenient)
+{
+    return tp_ctc(x[0], x[1], x[2], x[3],
+                  &(tp_ctc_options){COMMON, .zero_infinity = true, .by_length = true});
+}
+
+RULE(row_ctc_log_probs)
+{
+    return tp_ctc_log_probs(x[0], x[1], x[2], x[3], &(tp_ctc_options){COMMON});
+}
+
 /* ---- The rows -------------------------------------------------------------------------------------- */
 
 static const loss_row loss_rows[] = {
@@ -561,6 +582,17 @@ static const loss_row loss_rows[] = {
      "N",
      .by_products = true,
      .record = row_cosface},
+    {"ctc", "ctc", {{NUMBER, "DNC"}, {TARGET, "N21"}, {FRAMES, "N"}, {LABELS, "N"}}, "N", .record = row_ctc},
+    {"ctc, lenient",
+     "ctc",
+     {{NUMBER, "DNC"}, {TARGET, "N21"}, {FRAMES, "N"}, {LABELS, "N"}},
+     "N",
+     .record = row_ctc_lenient},
+    {"ctc_log_probs",
+     "ctc_log_probs",
+     {{LOGARITHM, "DNC"}, {TARGET, "N21"}, {FRAMES, "N"}, {LABELS, "N"}},
+     "N",
+     .record = row_ctc_log_probs},
 };
 
 enum { LOSS_ROWS = sizeof loss_rows / sizeof *loss_rows };

@@ -73,8 +73,20 @@ static bool is_constant(kind what)
     return what == LABEL || what == SIGN || is_whole(what);
 }
 
+static int32_t whole_of_kind(kind what, int i, sizes s, int first)
+{
+    switch (what) {
+    case CLASS: return (int32_t)((double)s.c * fraction(first + i));
+    case LIST: return i % 2 == 0 ? (int32_t)(i / 2 % s.c) : -1;
+    case TARGET: return s.c > 1 ? 1 + (int32_t)(i % (s.c - 1)) : 0;
+    case FRAMES: return (int32_t)s.d - i % 2;
+    case LABELS: return s.c > 1 ? i % 3 : 0;
+    default: return (int32_t)value_of_kind(what, first + i);
+    }
+}
+
 /* An operand of a row; `first` tells operands apart.  All numbers are `fill` unless that is 0. */
-static tp_tensor operand(tp_tape *tape, tp_dtype dtype, kind what, tp_shape shape, int64_t classes, int first,
+static tp_tensor operand(tp_tape *tape, tp_dtype dtype, kind what, tp_shape shape, sizes s, int first,
                          double fill)
 {
     double wide[MOST];
@@ -87,9 +99,7 @@ static tp_tensor operand(tp_tape *tape, tp_dtype dtype, kind what, tp_shape shap
         wide[i] = fill != 0 && !is_whole(what) ? fill : value_of_kind(what, first + i);
         narrow[i] = (float)wide[i];
         if (is_whole(what))
-            whole[i] = what == CLASS  ? (int32_t)((double)classes * fraction(first + i))
-                       : what == LIST ? (i % 2 == 0 ? (int32_t)(i / 2 % classes) : -1)
-                                      : (int32_t)wide[i];
+            whole[i] = whole_of_kind(what, i, s, first);
     }
     if (is_whole(what))
         return tp_parameter(tape, TP_I32, shape, whole);
@@ -106,8 +116,8 @@ static int make_operands(const loss_row *row, tp_tape *tape, tp_dtype dtype, siz
     int n = 0;
 
     for (; n < MOST_OPERANDS && row->x[n].kind != 0; n++)
-        x[n] = operand(tape, dtype, row->x[n].kind, shape_of(row->x[n].shape, s), s.c, 17 * n,
-                       n == 0 ? fill : 0);
+        x[n] =
+            operand(tape, dtype, row->x[n].kind, shape_of(row->x[n].shape, s), s, 17 * n, n == 0 ? fill : 0);
     const tp_shape r = shape_of(row->r, s);
     for (int i = 0; i < tp_shape_count(r); i++) {
         wide[i] = weight_fill >= 0 ? weight_fill : 0.5 + fraction(100 + i);

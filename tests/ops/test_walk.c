@@ -284,6 +284,7 @@ static const family families[] = {
     {"tp__convolution_ops", tp__convolution_ops},
     {"tp__pooling_ops", tp__pooling_ops},
     {"tp__resampling_ops", tp__resampling_ops},
+    {"tp__ctc_ops", tp__ctc_ops},
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEEN_MAX = 1024 };
 

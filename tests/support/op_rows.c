@@ -39,6 +39,7 @@ const op_row *op_rows(int *count)
         add_linalg_rows(&table);
         add_mode_rows(&table);
         add_convolution_rows(&table);
+        add_sequence_rows(&table);
     }
     *count = table.n;
     return table.row;

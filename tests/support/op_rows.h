@@ -74,6 +74,7 @@ void add_random_rows(op_row_table *table);
 void add_linalg_rows(op_row_table *table);
 void add_mode_rows(op_row_table *table);
 void add_convolution_rows(op_row_table *table);
+void add_sequence_rows(op_row_table *table);
 
 /* ---- Sampling ---------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@ static const tp_tensor no_more = {.id = -7};
 #include "null_calls_elementwise.h"
 #include "null_calls_indexing.h"
 #include "null_calls_linalg.h"
+#include "null_calls_sequence.h"
 
 static inline tp_tensor call_elementwise(int k, tp_tensor x, tp_tensor y)
 {
@@ -137,8 +138,8 @@ typedef tp_tensor (*op_caller)(int k, tp_tensor x, tp_tensor y);
 
 static const op_caller callers[] = {
     call_elementwise, call_choice,      call_reduction, /* here and in null_calls_*.h */
-    call_indexing,    call_arrangement, call_ordering,   call_linalg,
-    call_function,    call_predicate,   call_activation, call_convolution,
+    call_indexing,    call_arrangement, call_ordering,    call_linalg,   call_function,
+    call_predicate,   call_activation,  call_convolution, call_sequence,
 };
 
 /* The k-th call of all with x and y; false beyond the last. */

@@ -13,6 +13,7 @@
 #include "error_rows_program.h"
 #include "error_rows_random.h"
 #include "error_rows_record.h"
+#include "error_rows_sequence.h"
 #include "error_rows_tape.h"
 #include "error_rows_validate.h"
 #include "error_rows_views.h"
@@ -64,6 +65,8 @@ static const error_rows all_rows[] = {
     ROWS("ops/convolution_blocked.c", in_blocks_rows),
     USE_ROWS("ops/convolution_blocked.c", in_blocks_use_rows),
     ROWS("ops/pooling.c", pooling_rows),
+    ROWS("ops/ctc.c", ctc_rows),
+    USE_ROWS("ops/ctc_kernels.c", ctc_use_rows),
     ROWS("ops/resampling.c", resampling_rows),
     ROWS("ops/normalization.c", normalization_rows),
     ROWS("ops/shape.c", view_rows),
