@@ -49,7 +49,7 @@ TP_API tp_tensor tp_ctc_log_probs(tp_tensor log_probs, tp_tensor targets, tp_ten
 /* ---- Evaluation: functions of plain arrays ------------------------------------------------------------- */
 
 /* Greedy decoding: what the path of the best classes stands for, repeats merged and blanks dropped.  The best class of frame
- * t is best[t * stride]; for sequence n of tp_argmax(logits, -1), which is [T,N], that is `best + n` with stride N.  Writes
+ * t is best[t * stride]; for sequence n of tp_argmax_over(logits, TP_AXES(2), false), which is [T,N], that is `best + n` with stride N.  Writes
  * at most `frames` labels and returns how many; labels may be `best` itself if the stride is 1. */
 TP_API int64_t tp_ctc_greedy(const int32_t *best, int64_t frames, int64_t stride, int32_t blank,
                              int32_t *labels);
