@@ -87,6 +87,25 @@ static void transpose8(uint32_t *to, const uint32_t *from, strides apart, int64_
     }
 }
 
+/* Returns how many places it did.  From blocks of 16 goes by halves: lines of 16 channels whose distance is a power of two share a
+ * set of the first cache, which has not that many ways. */
+static int64_t transpose_tiles(uint32_t *to, const uint32_t *from, int64_t block, int64_t places,
+                               bool to_blocks)
+{
+    const strides apart = to_blocks ? (strides){places, block} : (strides){block, places};
+    if (to_blocks && block == 16) {
+        transpose16(to, from, apart, places / 16, (strides){16, 16 * 16});
+        return places / 16 * 16;
+    }
+    const int64_t tiles = places / 8;
+    for (int64_t half = 0; half < block; half += 8)
+        if (to_blocks)
+            transpose8(to, from, apart, tiles, (strides){8, 8 * 8});
+        else
+            transpose8(to + half * places, from + half, apart, tiles, (strides){8 * block, 8});
+    return tiles * 8;
+}
+
 #endif
 
 /* ---- Matrices ------------------------------------------------------------------------------------------- */
@@ -107,12 +126,8 @@ static void transpose(void *to, const void *from, int64_t block, int64_t places,
     int64_t done = 0;
 
 #ifdef HAS_TILES
-    if (size == sizeof(uint32_t) && (block == 16 || block == 8)) {
-        const int64_t tiles = places / block;
-        const strides next = to_blocks ? (strides){block, block * block} : (strides){block * block, block};
-        (block == 16 ? transpose16 : transpose8)(to, from, apart, tiles, next);
-        done = tiles * block;
-    }
+    if (size == sizeof(uint32_t) && (block == 16 || block == 8))
+        done = transpose_tiles(to, from, block, places, to_blocks);
 #endif
     const size_t plain = (size_t)done * size, in_blocks = (size_t)(done * block) * size;
     if (to_blocks)

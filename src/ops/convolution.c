@@ -19,6 +19,14 @@ int64_t tp__convolution_places(const tp__convolution *a, int axis, int64_t lengt
     return room < 0 ? 0 : room / a->stride[axis] + 1;
 }
 
+bool tp__convolution_is_pointwise(const tp__convolution_parts *p, const tp__convolution *a)
+{
+    for (int axis = 0; axis < 2; axis++)
+        if (p->weight.dim[2 + axis] != 1 || a->stride[axis] != 1 || a->padding[axis] != 0)
+            return false;
+    return a->groups == 1;
+}
+
 tp__convolution_parts tp__convolution_shapes(tp__convolution_role role, const tp_shape *x_shape,
                                              const tp__convolution *a)
 {

@@ -28,6 +28,9 @@ tp__convolution_parts tp__convolution_shapes(tp__convolution_role role, const tp
 /* The shape rule of all three, for plain operands. */
 const char *tp__convolution_infer(tp_inference *i, tp__convolution_role role);
 
+/* Is the kernel of one element, and does it move by one, without padding, in one group? */
+bool tp__convolution_is_pointwise(const tp__convolution_parts *p, const tp__convolution *a);
+
 /* How many places a kernel of this extent has along an axis of this length; 0 or less if it does not fit. */
 int64_t tp__convolution_places(const tp__convolution *a, int axis, int64_t length, int64_t extent);
 
@@ -56,8 +59,14 @@ tp_tensor tp__channels_from_blocks(tp_tensor x);
 int64_t tp__convolution_block(tp__convolution_role role, const tp_shape *x_shape, tp_dtype dtype,
                               const tp__convolution *a);
 
+/* Given that there is a block: is it as fast with plain operands and a plain result, so that it pays only if one of these is in blocks
+ * already?  (Pointwise ones are matrix products.) */
+bool tp__convolution_is_fast_plain(tp__convolution_role role, const tp_shape *x_shape,
+                                   const tp__convolution *a);
+
 /* Records it.  Images and results are operands in blocks (of rank 5) or, where their channels are no multiple of the block,
- * plain; the weight is plain.  Its result is in blocks where its channels allow, else plain.  Where the
+ * plain; the weight is plain.  Its result is in blocks where its channels allow, else plain.  A pointwise convolution may be given
+ * plain operands whose channels would make blocks: its result is then plain, too.  Where the
  * operands do not tell the size of the result, it is that of `like`, in blocks or plain, or if that is absent attr.size.  It has
  * no derivative. */
 tp_tensor tp__record_blocked_convolution(tp__convolution_role role, tp_tensor a, tp_tensor b,

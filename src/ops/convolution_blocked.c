@@ -39,6 +39,16 @@ static bool has_channels(tp__convolution_role role, int k)
     return k == 0 || role == TP__CONVOLUTION_WEIGHT;
 }
 
+/* A kernel of one element that moves by one is as good a matrix product when all is plain; so whoever gives images (or a result) plain,
+ * though their channels would make blocks, gets a plain result. */
+static bool stays_plain(tp__convolution_role role, const tp_shape *plain, const tp_shape *given,
+                        const blocked_attr *a)
+{
+    const tp__convolution_parts p = tp__convolution_shapes(role, plain, &a->plain);
+    return role != TP__CONVOLUTION_WEIGHT && given[0].rank == 4 && given[0].dim[1] % a->block == 0 &&
+           tp__convolution_is_pointwise(&p, &a->plain);
+}
+
 static const char *infer(tp_inference *i, tp__convolution_role role)
 {
     const blocked_attr *a = i->attr;
@@ -63,8 +73,9 @@ static const char *infer(tp_inference *i, tp__convolution_role role)
         i->fault = TP_BAD_DTYPE;
         return "channels in blocks need f32";
     }
-    i->y_shape =
-        role == TP__CONVOLUTION_WEIGHT ? as_plain.y_shape : shape_in_blocks(&as_plain.y_shape, a->block);
+    i->y_shape = role == TP__CONVOLUTION_WEIGHT || stays_plain(role, plain, i->x_shape, a)
+                     ? as_plain.y_shape
+                     : shape_in_blocks(&as_plain.y_shape, a->block);
     return NULL;
 }
 
@@ -98,10 +109,12 @@ static tp__onednn_convolution by_onednn(tp__convolution_role role, const tp_shap
                                 .parts = tp__convolution_shapes(role, plain, &a->plain),
                                 .a = &a->plain,
                                 .block = a->block};
-    c.images_in_blocks =
-        role == TP__CONVOLUTION_IMAGES ? c.parts.images.dim[1] % a->block == 0 : x[0].rank == 5;
-    c.result_in_blocks = role == TP__CONVOLUTION ? c.parts.result.dim[1] % a->block == 0
-                                                 : x[role == TP__CONVOLUTION_IMAGES ? 0 : 1].rank == 5;
+    const bool plain_result = stays_plain(role, plain, x, a);
+    c.images_in_blocks = role != TP__CONVOLUTION_IMAGES
+                             ? x[0].rank == 5
+                             : c.parts.images.dim[1] % a->block == 0 && !plain_result;
+    c.result_in_blocks = role != TP__CONVOLUTION ? x[role == TP__CONVOLUTION_IMAGES ? 0 : 1].rank == 5
+                                                 : c.parts.result.dim[1] % a->block == 0 && !plain_result;
     return c;
 }
 
@@ -207,6 +220,20 @@ tp_tensor tp__record_blocked_convolution(tp__convolution_role role, tp_tensor a,
     return tp_record(op[role], (tp_tensor[]){a, b}, 2, &blocked);
 }
 
+static double multiplications(const tp__convolution_parts *p)
+{
+    return (double)tp_shape_count(p->result) * (double)p->weight.dim[1] * (double)p->weight.dim[2] *
+           (double)p->weight.dim[3];
+}
+
+/* What is measured to be worth it, of what has a kernel.  A call of oneDNN costs 5 us, as 1e5 multiplications cost the BLAS.  Images
+ * of a few channels get their gradient as if these were a whole block. */
+static bool is_worth_it(const tp__onednn_convolution *c)
+{
+    return multiplications(&c->parts) >= 1e5 && (c->role != TP__CONVOLUTION_IMAGES || c->images_in_blocks ||
+                                                 2 * c->parts.images.dim[1] >= c->block);
+}
+
 int64_t tp__convolution_block(tp__convolution_role role, const tp_shape *x_shape, tp_dtype dtype,
                               const tp__convolution *a)
 {
@@ -223,5 +250,15 @@ int64_t tp__convolution_block(tp__convolution_role role, const tp_shape *x_shape
                                       .block = block,
                                       .images_in_blocks = p.images.dim[1] % block == 0,
                                       .result_in_blocks = p.result.dim[1] % block == 0};
-    return (c.images_in_blocks || c.result_in_blocks) && tp__onednn_has_kernel(&c) ? block : 0;
+    const bool any = c.images_in_blocks || c.result_in_blocks;
+    return any && is_worth_it(&c) && tp__onednn_has_kernel(&c) ? block : 0;
+}
+
+bool tp__convolution_is_fast_plain(tp__convolution_role role, const tp_shape *x_shape,
+                                   const tp__convolution *a)
+{
+    enum { FEW = 32 }; /* channels: below that products wait for memory */
+    const tp__convolution_parts p = tp__convolution_shapes(role, x_shape, a);
+    return tp__onednn_block() == 16 && tp__convolution_is_pointwise(&p, a) && p.images.dim[1] >= FEW &&
+           p.result.dim[1] >= FEW;
 }

@@ -9,16 +9,15 @@
 
 #ifdef TP_HAVE_ONEDNN
 
-#include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
-#include <string.h>
+
+#include "onednn_calls.h"
 
 enum { IMAGES, WEIGHT, RESULT, PARTS };
 
 typedef struct job {
     const tp__onednn_convolution *of;
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
+    tp__onednn_engine on;
     dnnl_primitive_desc_t primitive;
     dnnl_memory_desc_t given[PARTS]; /* how the arrays lie */
     dnnl_memory_desc_t used[PARTS];  /* how the kernel wants them */
@@ -84,13 +83,6 @@ static dnnl_status_t operation(dnnl_convolution_desc_t *to, const tp__onednn_con
 
 /* ---- Choosing a kernel ---------------------------------------------------------------------------------- */
 
-static bool is_reference(dnnl_primitive_desc_t primitive)
-{
-    const char *name = "";
-    dnnl_primitive_desc_query(primitive, dnnl_query_impl_info_str, 0, (void *)&name);
-    return strncmp(name, "ref", 3) == 0;
-}
-
 static const dnnl_memory_desc_t *wanted(dnnl_primitive_desc_t primitive, tp__convolution_role role, int part)
 {
     static const dnnl_query_t query[3][PARTS] = {
@@ -121,7 +113,7 @@ static dnnl_status_t choose(job *j, dnnl_format_tag_t images, dnnl_format_tag_t 
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(attributes, mode);
     if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&j->primitive, &description, attributes, j->engine, NULL);
+        status = dnnl_primitive_desc_create(&j->primitive, &description, attributes, j->on.engine, NULL);
     if (attributes != NULL)
         dnnl_primitive_attr_destroy(attributes);
     return status;
@@ -136,7 +128,7 @@ static dnnl_status_t choose_best(job *j, dnnl_scratchpad_mode_t mode)
                             images = tag_of(c->images_in_blocks, c->block),
                             result = tag_of(c->result_in_blocks, c->block);
     dnnl_status_t status = choose(j, images, result, mode);
-    if ((status == dnnl_success && !is_reference(j->primitive)) ||
+    if ((status == dnnl_success && !tp__onednn_is_reference(j->primitive)) ||
         (images == in_blocks && result == in_blocks))
         return status;
     if (j->primitive != NULL)
@@ -151,9 +143,7 @@ static dnnl_status_t start(job *j, const tp__onednn_convolution *c, dnnl_scratch
     const tp_shape weight = weight_shape(c);
     const dnnl_format_tag_t plain_weight = weight.rank == 5 ? dnnl_goihw : dnnl_oihw;
 
-    dnnl_status_t status = dnnl_engine_create(&j->engine, dnnl_cpu, 0);
-    if (status == dnnl_success)
-        status = dnnl_stream_create(&j->stream, j->engine, dnnl_stream_default_flags);
+    dnnl_status_t status = tp__onednn_open(&j->on);
     if (status == dnnl_success)
         status = describe(&j->given[IMAGES], &c->parts.images, tag_of(c->images_in_blocks, c->block));
     if (status == dnnl_success)
@@ -175,26 +165,21 @@ static void finish(job *j)
 {
     if (j->primitive != NULL)
         dnnl_primitive_desc_destroy(j->primitive);
-    if (j->stream != NULL)
-        dnnl_stream_destroy(j->stream);
-    if (j->engine != NULL)
-        dnnl_engine_destroy(j->engine);
+    tp__onednn_close(&j->on);
 }
 
 bool tp__onednn_has_kernel(const tp__onednn_convolution *c)
 {
     job j;
-    const bool has = start(&j, c, dnnl_scratchpad_mode_user) == dnnl_success && !is_reference(j.primitive);
+    if (tp__onednn_is_pointwise(c))
+        return tp__onednn_pointwise_has_kernel(c);
+    const bool has =
+        start(&j, c, dnnl_scratchpad_mode_user) == dnnl_success && !tp__onednn_is_reference(j.primitive);
     finish(&j);
     return has;
 }
 
 /* ---- Scratch: the arrays that are reordered, each from a multiple of 64 on, then the scratchpad ----------- */
-
-static size_t rounded(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
 
 static bool is_reordered(const job *j, int part)
 {
@@ -205,61 +190,33 @@ static size_t reordered_bytes(const job *j)
 {
     size_t bytes = 0;
     for (int k = 0; k < PARTS; k++)
-        bytes += is_reordered(j, k) ? rounded(dnnl_memory_desc_get_size(&j->used[k])) : 0;
+        bytes += is_reordered(j, k) ? tp__onednn_rounded(dnnl_memory_desc_get_size(&j->used[k])) : 0;
     return bytes;
 }
 
 size_t tp__onednn_scratch(const tp__onednn_convolution *c)
 {
     job j;
+    if (tp__onednn_is_pointwise(c))
+        return tp__onednn_pointwise_scratch(c);
     const bool started = start(&j, c, dnnl_scratchpad_mode_user) == dnnl_success;
-    const size_t bytes = started ? reordered_bytes(&j) + rounded(j.scratchpad) : 0;
+    const size_t bytes = started ? reordered_bytes(&j) + tp__onednn_rounded(j.scratchpad) : 0;
     finish(&j);
     return bytes;
 }
 
 /* ---- Running -------------------------------------------------------------------------------------------- */
 
-enum { MOST_ARGUMENTS = PARTS + 1 };
-
-/* Makes and runs a primitive over n memories. */
-static dnnl_status_t execute(const job *j, const_dnnl_primitive_desc_t description, int n,
-                             const int name[MOST_ARGUMENTS],
-                             const dnnl_memory_desc_t *const how[MOST_ARGUMENTS],
-                             void *const data[MOST_ARGUMENTS])
-{
-    dnnl_exec_arg_t argument[MOST_ARGUMENTS] = {{0}};
-    dnnl_primitive_t primitive = NULL;
-    dnnl_status_t status = dnnl_primitive_create(&primitive, description);
-    int made = 0;
-
-    for (; made < n && status == dnnl_success; made++) {
-        argument[made].arg = name[made];
-        status = dnnl_memory_create(&argument[made].memory, how[made], j->engine, data[made]);
-    }
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(primitive, j->stream, n, argument);
-    if (status == dnnl_success)
-        status = dnnl_stream_wait(j->stream);
-    for (int k = 0; k < made; k++)
-        if (argument[k].memory != NULL)
-            dnnl_memory_destroy(argument[k].memory);
-    if (primitive != NULL)
-        dnnl_primitive_destroy(primitive);
-    return status;
-}
-
 static dnnl_status_t reorder(const job *j, const dnnl_memory_desc_t *from_how, void *from,
                              const dnnl_memory_desc_t *to_how, void *to)
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_status_t status =
-        dnnl_reorder_primitive_desc_create(&description, from_how, j->engine, to_how, j->engine, NULL);
+        dnnl_reorder_primitive_desc_create(&description, from_how, j->on.engine, to_how, j->on.engine, NULL);
     if (status != dnnl_success)
         return status;
-    status = execute(j, description, 2, (const int[MOST_ARGUMENTS]){DNNL_ARG_FROM, DNNL_ARG_TO},
-                     (const dnnl_memory_desc_t *const[MOST_ARGUMENTS]){from_how, to_how},
-                     (void *const[MOST_ARGUMENTS]){from, to});
+    const tp__onednn_argument argument[] = {{DNNL_ARG_FROM, from_how, from}, {DNNL_ARG_TO, to_how, to}};
+    status = tp__onednn_execute(&j->on, description, argument, 2);
     dnnl_primitive_desc_destroy(description);
     return status;
 }
@@ -277,13 +234,13 @@ static dnnl_status_t convolve(const job *j, void *const data[PARTS], char *scrat
         {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
         {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST},
     };
-    const int *of = name[j->of->role];
-    const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(j->primitive, dnnl_query_scratchpad_md, 0);
-    return execute(
-        j, j->primitive, scratchpad != NULL ? PARTS + 1 : PARTS,
-        (const int[MOST_ARGUMENTS]){of[0], of[1], of[2], DNNL_ARG_SCRATCHPAD},
-        (const dnnl_memory_desc_t *const[MOST_ARGUMENTS]){&j->used[0], &j->used[1], &j->used[2], pad},
-        (void *const[MOST_ARGUMENTS]){data[0], data[1], data[2], scratchpad});
+    tp__onednn_argument argument[PARTS + 1];
+    for (int k = 0; k < PARTS; k++)
+        argument[k] = (tp__onednn_argument){name[j->of->role][k], &j->used[k], data[k]};
+    argument[PARTS] = (tp__onednn_argument){
+        DNNL_ARG_SCRATCHPAD, dnnl_primitive_desc_query_md(j->primitive, dnnl_query_scratchpad_md, 0),
+        scratchpad};
+    return tp__onednn_execute(&j->on, j->primitive, argument, scratchpad != NULL ? PARTS + 1 : PARTS);
 }
 
 static dnnl_status_t run(const job *j, void *const data[PARTS], char *scratch)
@@ -297,7 +254,7 @@ static dnnl_status_t run(const job *j, void *const data[PARTS], char *scratch)
         if (!is_reordered(j, k))
             continue;
         used[k] = scratch;
-        scratch += rounded(dnnl_memory_desc_get_size(&j->used[k]));
+        scratch += tp__onednn_rounded(dnnl_memory_desc_get_size(&j->used[k]));
         if (k != result)
             status = reorder(j, &j->given[k], data[k], &j->used[k], used[k]);
     }
@@ -308,11 +265,12 @@ static dnnl_status_t run(const job *j, void *const data[PARTS], char *scratch)
     return status;
 }
 
-const char *tp__onednn_run(const tp__onednn_convolution *c, void *const data[3], void *scratch, size_t room)
+static dnnl_status_t run_reordered(const tp__onednn_convolution *c, void *const data[PARTS], void *scratch,
+                                   size_t room)
 {
     job j;
     dnnl_status_t status = start(&j, c, dnnl_scratchpad_mode_user);
-    if (status == dnnl_success && reordered_bytes(&j) + rounded(j.scratchpad) > room) {
+    if (status == dnnl_success && reordered_bytes(&j) + tp__onednn_rounded(j.scratchpad) > room) {
         finish(&j);
         status = start(&j, c, dnnl_scratchpad_mode_library); /* which then asks for no scratchpad */
         if (status == dnnl_success && reordered_bytes(&j) > room)
@@ -321,6 +279,13 @@ const char *tp__onednn_run(const tp__onednn_convolution *c, void *const data[3],
     if (status == dnnl_success)
         status = run(&j, data, scratch);
     finish(&j);
+    return status;
+}
+
+const char *tp__onednn_run(const tp__onednn_convolution *c, void *const data[3], void *scratch, size_t room)
+{
+    const dnnl_status_t status = tp__onednn_is_pointwise(c) ? tp__onednn_run_pointwise(c, data, scratch, room)
+                                                            : run_reordered(c, data, scratch, room);
     return status == dnnl_success ? NULL : dnnl_status2str(status);
 }
 

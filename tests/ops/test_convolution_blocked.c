@@ -160,6 +160,9 @@ typedef struct geometry {
 static const geometry geometries[] = {
     {2, 32, 9, 11, 16, 3, 3, PADDED(1)},
     {1, 16, 8, 8, 48, 1, 1, SIMPLE},
+    {3, 64, 9, 7, 48, 1, 1, SIMPLE},
+    {2, 3, 8, 9, 32, 1, 1, SIMPLE},
+    {4, 5, 8, 9, 7, 1, 1, SIMPLE},
     {2, 32, 7, 7, 32, 1, 1, {{2, 2}, {0, 0}, {1, 1}, 1, {0, 0}}},
     {3, 3, 17, 13, 32, 3, 3, PADDED(1)}, /* the first layer of colours */
     {2, 1, 12, 10, 16, 5, 5, PADDED(2)}, /* of grey */
@@ -225,9 +228,11 @@ static tp_tensor as_plain(tp_tensor x)
     return tp_shape_of(x).rank == 5 ? tp__channels_from_blocks(x) : x;
 }
 
-static void record_in_blocks(const geometry *g, const operands *o, int64_t block, tp_tensor y[3])
+/* `plain`: what makes blocks is not in blocks either. */
+static void record_in_blocks(const geometry *g, const operands *o, int64_t block, bool plain, tp_tensor y[3])
 {
-    const tp_tensor images = in_blocks(o->images, block), result = in_blocks(o->result, block);
+    const tp_tensor images = plain ? o->images : in_blocks(o->images, block),
+                    result = plain ? o->result : in_blocks(o->result, block);
     y[0] = as_plain(
         tp__record_blocked_convolution(TP__CONVOLUTION, images, o->weight, g->a, block, (tp_tensor){0}));
     y[1] = as_plain(
@@ -249,7 +254,7 @@ static void check_close(const char *what, tp_tensor y, tp_tensor expected, tp_te
 }
 
 /* Distances are measured in what the sums of absolute values are. */
-static void check_geometry(int k, int64_t block)
+static void check_geometry(int k, int64_t block, bool plain)
 {
     static const char *const role[] = {"result", "gradient of the images", "gradient of the weight"};
     const geometry *g = &geometries[k];
@@ -259,13 +264,14 @@ static void check_geometry(int k, int64_t block)
 
     record_plain(g, &o, y);
     record_plain(g, &absolute, y + 3);
-    record_in_blocks(g, &o, block, y + 6);
+    record_in_blocks(g, &o, block, plain, y + 6);
     assert_no_error(tape);
     tp_program *program = compile_all(y, 9);
     run_ok(program);
     for (int r = 0; r < 3; r++) {
         char what[96];
-        snprintf(what, sizeof what, "geometry %d, blocks of %d, %s", k, (int)block, role[r]);
+        snprintf(what, sizeof what, "geometry %d, blocks of %d%s, %s", k, (int)block,
+                 plain ? " but plain" : "", role[r]);
         check_close(what, y[6 + r], y[r], y[3 + r]);
     }
     tp_program_destroy(program);
@@ -279,8 +285,9 @@ static void test_blocks_agree_with_the_plain_ops(void **state)
     if (tp__onednn_block() == 0)
         skip();
     for (size_t k = 0; k < COUNT_OF(geometries); k++) {
-        check_geometry((int)k, 16);
-        check_geometry((int)k, 8);
+        check_geometry((int)k, 16, false);
+        check_geometry((int)k, 8, false);
+        check_geometry((int)k, 16, true);
     }
 }
 
