@@ -117,18 +117,22 @@ static void make_plane(problem *p)
     p->optimum = least_squares(p);
 }
 
-/* n little-endian floats behind the 128 bytes that begin a small .npy file. */
+/* An .npy file of n numbers. */
 static bool read_floats(const char *directory, const char *name, int n, float *values)
 {
     char path[1024];
+    tp_npy array;
+    tp_io_report report;
+
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "rb");
-    const bool fine = file != NULL && fseek(file, 128, SEEK_SET) == 0 &&
-                      fread(values, sizeof *values, (size_t)n, file) == (size_t)n && fgetc(file) == EOF;
-    if (file != NULL)
-        fclose(file);
+    if (tp_npy_read(path, NULL, &array, &report) != TP_OK) {
+        fprintf(stderr, "newton: %s\n", report.message);
+        return false;
+    }
+    const bool fine = array.count == n && tp_npy_copy(&array, 0, n, TP_F32, 1, values) == TP_OK;
     if (!fine)
-        fprintf(stderr, "newton: %s: not %d numbers\n", path, n);
+        fprintf(stderr, "newton: %s: not %d numbers of f32's range\n", path, n);
+    tp_npy_free(&array);
     return fine;
 }
 
