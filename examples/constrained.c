@@ -83,18 +83,28 @@ static void show(const char *method, double factor, double loss, double violatio
     printf("    %-22s %8g  %12.8f  %12.3g  %12.3g\n", method, factor, loss, violation, off);
 }
 
+/* What commonly goes wrong with a loss; false, and said, if it looks like that. */
+static bool looks_right(tp_tensor loss, tp_tensor x)
+{
+    tp_lint_report remarks;
+    const bool right = tp_lint(loss, &x, 1, &remarks) == 0;
+    if (!right)
+        fprintf(stderr, "constrained: %s", remarks.message);
+    return right;
+}
+
 /* The same program for every factor, which is a leaf. */
 static bool by_penalty(const double *exact)
 {
     static const double factors[] = {1, 10, 100, 1000, 10000};
     problem p = new_problem();
     double x[N], before = HUGE_VAL;
-    bool falls = true;
 
     tp_tensor factor = tp_parameter(p.tape, TP_F64, TP_SHAPE_0D, (double[]){1});
     tp_constraint c = tp_simplex(p.x, 1);
     tp_tensor loss =
         tp_add(p.objective, tp_penalty(c, 1, &(tp_penalty_options){.factor = factor, .reduction = TP_SUM}));
+    bool good = looks_right(loss, p.x);
     tp_tensor step = newton(loss, p.x), violation = tp_violation(c);
     tp_program *program = tp_compile((tp_tensor[]){p.objective, violation, step}, 3, NULL);
     for (int k = 0; k < (int)(sizeof factors / sizeof *factors); k++) {
@@ -105,10 +115,10 @@ static bool by_penalty(const double *exact)
             break;
         tp_read(p.x, x, N);
         show(k == 0 ? "squared penalty" : "", factors[k], tp_item(p.objective), tp_item(violation), x, exact);
-        falls = falls && tp_item(violation) < before;
+        good = good && tp_item(violation) < before; /* it must fall */
         before = tp_item(violation);
     }
-    const bool good = fine(p.tape) && falls;
+    good = fine(p.tape) && good;
     tp_program_destroy(program);
     tp_tape_destroy(p.tape);
     return good;
@@ -127,6 +137,7 @@ static bool by_multipliers(const double *exact, double optimum, tp_constraint al
     int round = 0;
 
     tp_tensor loss = tp_augmented_lagrangian(p.objective, c, n, NULL, &l);
+    const bool right = looks_right(loss, p.x);
     tp_tensor step = newton(loss, p.x), kkt = tp_kkt(&l, c, n, &p.x, 1);
     tp_program *inner = tp_compile(&step, 1, NULL), *outer = tp_compile(&l.step, 1, NULL);
     tp_program *look = tp_compile((tp_tensor[]){kkt, p.objective}, 2, NULL);
@@ -138,7 +149,7 @@ static bool by_multipliers(const double *exact, double optimum, tp_constraint al
         tp_kkt_read(kkt, c, n, 1e-6, row, &report);
         round++;
     }
-    bool good = fine(p.tape) && report.stuck == stuck;
+    bool good = right && fine(p.tape) && report.stuck == stuck;
     if (good) {
         const double value = tp_item(p.objective);
         tp_read(p.x, x, N);

@@ -149,8 +149,11 @@ static result fit(const part *rows, const part *others, const plan *p, uint64_t 
     total = tp_add(total, tp_scale(squares, p->decay));
     tp_terms_gradients(&terms, w, 2, &norms, &cosines); /* at the shared layer */
     w[PARAMETERS] = terms.log_variances;
-    const tp_tensor step = tp_adam(total, w, p->learned ? PARAMETERS + 1 : PARAMETERS,
-                                   &(tp_adam_options){.learning_rate = 1e-2});
+    const int trained = p->learned ? PARAMETERS + 1 : PARAMETERS;
+    tp_lint_report remarks; /* what commonly goes wrong, before any time is spent on it */
+    if (tp_lint(total, w, trained, &remarks) != 0)
+        fprintf(stderr, "multitask: %s", remarks.message);
+    const tp_tensor step = tp_adam(total, w, trained, &(tp_adam_options){.learning_rate = 1e-2});
     tp_program *program = tp_compile((tp_tensor[]){total, terms.values, norms, cosines, step}, 5, NULL);
     for (int k = 0; k <= STEPS && tp_run(program) == TP_OK; k++)
         if (talk && (k == 0 || k == STEPS / 2 || k == STEPS)) {
@@ -167,7 +170,7 @@ static result fit(const part *rows, const part *others, const plan *p, uint64_t 
         r.weight[1] = p->cultivar_weight * exp(-(double)s[1]);
     }
     evaluate(others, w, &r);
-    r.fine = tp_tape_status(tape) == TP_OK;
+    r.fine = tp_tape_status(tape) == TP_OK && remarks.count == 0;
     if (!r.fine)
         fprintf(stderr, "multitask: %s\n", tp_tape_message(tape));
     tp_program_destroy(program);

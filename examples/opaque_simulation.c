@@ -124,6 +124,9 @@ static bool fit(const double *measured, bool opaque, answer *a)
     tp_tensor target = tp_constant(tape, TP_F64, TP_SHAPE(MEASUREMENTS), measured);
     tp_tensor angles = opaque ? call_simulation(x, &report) : record_simulation(x);
     tp_tensor loss = tp_mse(angles, target, NULL);
+    tp_lint_report remarks; /* what commonly goes wrong, before any time is spent on it */
+    if (tp_lint(loss, &x, 1, &remarks) != 0)
+        fputs(remarks.message, stderr);
     tp_status status = tp_lbfgs_create(&lbfgs, loss, &x, 1, NULL);
     a->recording = now() - began;
     for (int k = 0; k < 10 && status == TP_OK && lbfgs.stop < TP_LBFGS_GRADIENT; k++)
@@ -137,7 +140,7 @@ static bool fit(const double *measured, bool opaque, answer *a)
     tp_program *last = tp_compile(&loss, 1, NULL);
     tp_run(last);
     a->error = sqrt(tp_item(loss));
-    const bool fine = tp_tape_status(tape) == TP_OK;
+    const bool fine = tp_tape_status(tape) == TP_OK && remarks.count == 0;
     if (!fine)
         fprintf(stderr, "%s\n", tp_tape_message(tape));
     tp_program_destroy(last);

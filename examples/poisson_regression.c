@@ -58,6 +58,8 @@ static double minimise(likelihood *record, double *w, int n, int *steps)
     tp_tensor y = tp_constant(tape, TP_F64, TP_SHAPE(QUINE_CHILDREN), days);
     tp_tensor p = tp_parameter(tape, TP_F64, TP_SHAPE(n), w), gradient, hessian;
     tp_tensor loss = record(x, y, p);
+    tp_lint_report remarks; /* what commonly goes wrong, before any time is spent on it */
+    const int remarked = tp_lint(loss, &p, 1, &remarks);
     tp_gradient(loss, &p, 1, &gradient);
     tp_hessian(loss, p, &hessian, NULL);
     tp_tensor direction = tp_solve(hessian, gradient), slope = tp_max(tp_abs(gradient));
@@ -80,8 +82,8 @@ static double minimise(likelihood *record, double *w, int n, int *steps)
         }
         tp_read(p, w, n);
     }
-    if (tp_tape_status(tape) != TP_OK) {
-        fprintf(stderr, "poisson_regression: %s\n", tp_tape_message(tape));
+    if (tp_tape_status(tape) != TP_OK || remarked != 0) {
+        fprintf(stderr, "poisson_regression: %s\n%s", tp_tape_message(tape), remarks.message);
         value = NAN;
     }
     tp_program_destroy(newton);

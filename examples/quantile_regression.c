@@ -89,6 +89,7 @@ typedef struct model {
     tp_tape *tape;
     tp_tensor w, width, residual, smooth, loss, direction, slope;
     tp_program *newton, *look;
+    int remarks; /* on the smoothed loss */
 } model;
 
 static model record(const problem *p, double tau)
@@ -104,6 +105,10 @@ static model record(const problem *p, double tau)
     m.loss = tp_quantile_loss(prediction, y, tau, NULL);
     tp_tensor size = tp_sqrt(tp_add(tp_square(m.residual), tp_square(m.width)));
     m.smooth = tp_mean(tp_add(tp_scale(size, 0.5), tp_scale(m.residual, tau - 0.5)));
+    tp_lint_report remarks; /* what commonly goes wrong, before any time is spent on it */
+    m.remarks = tp_lint(m.smooth, &m.w, 1, &remarks);
+    if (m.remarks != 0)
+        fprintf(stderr, "quantile_regression: %s", remarks.message);
     tp_gradient(m.smooth, &m.w, 1, &gradient);
     tp_hessian(m.smooth, m.w, &hessian, NULL);
     m.direction = tp_solve(hessian, gradient);
@@ -117,7 +122,7 @@ static bool fine(const model *m)
 {
     if (tp_tape_status(m->tape) != TP_OK)
         fprintf(stderr, "quantile_regression: %s\n", tp_tape_message(m->tape));
-    return tp_tape_status(m->tape) == TP_OK;
+    return tp_tape_status(m->tape) == TP_OK && m->remarks == 0;
 }
 
 /* Newton's method with steps halved until the loss falls as it should (Armijo); returns the number of steps. */
