@@ -217,6 +217,7 @@ tp_tensor record_instruction(const random_graph *graph, int at, const tp_tensor 
     case I_ARRANGE: return record_arrangement(i, x[0]);
     case I_LINALG: return record_linalg(i, x);
     case I_FUNCTION: return record_function(i, x);
+    case I_IMAGES: return record_images(i, x);
     default: return record_structure(i, x);
     }
 }

@@ -30,11 +30,15 @@ typedef enum instruction_kind {
     I_ARRANGE,  /* flip, roll, pad, ... and picking by index; p[0]: which; p[1]: axis; p[2], p[3]: amounts */
     I_LINALG,   /* x0, and perhaps x1, in a system or a factorization; p[0]: which */
     I_FUNCTION, /* an elementwise function of x0, and perhaps x1; p[0]: which; number: its parameter */
+    I_IMAGES, /* x0 convolved with x1, pooled or resized; p[0]: which; p[1], p[2], p[3]: strides, padding, sizes */
     I_KINDS
 } instruction_kind;
 
 /* Of the variants of I_FUNCTION: those of one operand come first. */
-enum { FUNCTIONS_OF_ONE = 32, FUNCTIONS = 37 };
+enum { FUNCTIONS_OF_ONE = 35, FUNCTIONS = 40 };
+
+/* Of those of I_IMAGES: those of two operands, which come first; then the maximum pooling, which has kinks. */
+enum { IMAGES_OF_TWO = 4, IMAGES = 9 };
 
 typedef struct instruction {
     instruction_kind kind;
@@ -61,6 +65,10 @@ tp_tensor record_instruction(const random_graph *graph, int i, const tp_tensor *
 
 /* An I_FUNCTION of the operands x[0] and x[1]. */
 tp_tensor record_function(const instruction *i, const tp_tensor *x);
+
+/* An I_IMAGES, and whether small steps leave the maxima of its pooling where they are. */
+tp_tensor record_images(const instruction *i, const tp_tensor *x);
+bool images_are_safe(const instruction *i, tp_tensor x, double margin);
 
 /* All of them, in the order of `order` (NULL: as they are). */
 void record_graph(const random_graph *graph, tp_tape *tape, tp_dtype dtype, const int *order, tp_tensor *x);

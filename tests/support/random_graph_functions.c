@@ -55,6 +55,16 @@ static tp_tensor record_transcendental(const instruction *i, tp_tensor x)
     }
 }
 
+/* Functions with steps, and logic, of numbers between 1.5 and 2, where nothing jumps. */
+static tp_tensor record_steps(tp_tensor x)
+{
+    const tp_tensor w = tp_add(tp_scale(inside(x), 0.25), number(x, 1.75)), one = number(x, 1);
+    const tp_tensor steps = tp_mul(tp_add(tp_floor(w), tp_ceil(w)), tp_sub(tp_round(w), tp_trunc(w)));
+    const tp_tensor never = tp_logical_xor(tp_greater(w, one), tp_less(w, number(x, 2)));
+    return tp_where(tp_logical_or(never, tp_less(w, one)), tp_log(tp_neg(w)),
+                    tp_mul(steps, tp_mul(x, tp_fmod(w, one))));
+}
+
 static tp_tensor record_activation(const instruction *i, tp_tensor x)
 {
     switch (i->p[0]) {
@@ -64,6 +74,9 @@ static tp_tensor record_activation(const instruction *i, tp_tensor x)
     case 28: return tp_gelu(x);
     case 29: return tp_gelu_tanh(x);
     case 30: return tp_where(tp_logical_not(tp_isfinite(x)), number(x, 0), tp_nan_to_num(x, NULL));
+    case 31: return tp_softplus_tail(above(x, 0.1)); /* both have kinks at 0 */
+    case 32: return tp_sigmoid_tail(tp_neg(above(x, 0.1)));
+    case 33: return record_steps(x);
     default: return tp_add(x, tp_mul(tp_floor(number(x, i->number)), tp_round(number(x, 1.5))));
     }
 }

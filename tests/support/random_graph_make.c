@@ -145,6 +145,7 @@ static bool is_safe(maker *m, const instruction *i)
     case I_GUARDED: return away_from_zero(tp_sub(x, tp_scalar(x.tape, i->number)));
     case I_REDUCTION: return reduction_is_safe(i, x);
     case I_ALONG: return order_is_safe(i, x);
+    case I_IMAGES: return images_are_safe(i, x, margin);
     default: return true;
     }
 }
@@ -257,19 +258,21 @@ static instruction draw(maker *m)
         I_UNARY,   I_UNARY,   I_UNARY,  I_BINARY,   I_BINARY,    I_BINARY,    I_BINARY,  I_WHERE,
         I_GUARDED, I_GUARDED, I_ALONG,  I_RESHAPE,  I_PERMUTE,   I_SLICE,     I_EXPAND,  I_SUM_TO,
         I_CONCAT,  I_MATMUL,  I_MATMUL, I_SOURCE,   I_REDUCTION, I_REDUCTION, I_ARRANGE, I_ARRANGE,
-        I_ARRANGE, I_LINALG,  I_LINALG, I_FUNCTION, I_FUNCTION,  I_FUNCTION};
+        I_ARRANGE, I_LINALG,  I_LINALG, I_FUNCTION, I_FUNCTION,  I_FUNCTION,  I_IMAGES,  I_IMAGES};
     instruction i = {.kind = likely[below(m, (int64_t)(sizeof likely / sizeof *likely))]};
     static const int operands[I_KINDS] = {
-        [I_UNARY] = 1,   [I_BINARY] = 2,  [I_WHERE] = 4,   [I_GUARDED] = 1, [I_REDUCTION] = 1, [I_ALONG] = 1,
-        [I_RESHAPE] = 1, [I_PERMUTE] = 1, [I_SLICE] = 1,   [I_EXPAND] = 1,  [I_SUM_TO] = 1,    [I_CONCAT] = 2,
-        [I_MATMUL] = 2,  [I_SOURCE] = 1,  [I_ARRANGE] = 1, [I_LINALG] = 1,  [I_FUNCTION] = 1};
+        [I_UNARY] = 1,  [I_BINARY] = 2,   [I_WHERE] = 4,   [I_GUARDED] = 1, [I_REDUCTION] = 1,
+        [I_ALONG] = 1,  [I_RESHAPE] = 1,  [I_PERMUTE] = 1, [I_SLICE] = 1,   [I_EXPAND] = 1,
+        [I_SUM_TO] = 1, [I_CONCAT] = 2,   [I_MATMUL] = 2,  [I_SOURCE] = 1,  [I_ARRANGE] = 1,
+        [I_LINALG] = 1, [I_FUNCTION] = 1, [I_IMAGES] = 1};
     static const int variants[I_KINDS] = {
-        [I_UNARY] = 19, [I_BINARY] = 10,  [I_GUARDED] = 6, [I_REDUCTION] = 10,      [I_ALONG] = 6,
-        [I_SOURCE] = 2, [I_ARRANGE] = 15, [I_LINALG] = 10, [I_FUNCTION] = FUNCTIONS};
+        [I_UNARY] = 19, [I_BINARY] = 10,  [I_GUARDED] = 6, [I_REDUCTION] = 10,       [I_ALONG] = 6,
+        [I_SOURCE] = 2, [I_ARRANGE] = 15, [I_LINALG] = 10, [I_FUNCTION] = FUNCTIONS, [I_IMAGES] = IMAGES};
     if (variants[i.kind] > 0)
         i.p[0] = below(m, variants[i.kind]);
     i.n = operands[i.kind];
-    if ((i.kind == I_LINALG && i.p[0] < 3) || (i.kind == I_FUNCTION && i.p[0] >= FUNCTIONS_OF_ONE))
+    if ((i.kind == I_LINALG && i.p[0] < 3) || (i.kind == I_FUNCTION && i.p[0] >= FUNCTIONS_OF_ONE) ||
+        (i.kind == I_IMAGES && i.p[0] < IMAGES_OF_TWO))
         i.n = 2;
     for (int k = 0; k < i.n; k++)
         i.x[k] = pick(m);
@@ -287,6 +290,8 @@ static instruction draw(maker *m)
         i.p[0] = below(m, s.rank > 0 ? s.rank : 1) - s.rank;
     if (i.kind == I_ARRANGE)
         i.p[2] = below(m, 4), i.p[3] = below(m, 3);
+    if (i.kind == I_IMAGES)
+        i.p[1] = below(m, 2), i.p[2] = below(m, 3), i.p[3] = below(m, 2);
     if (i.kind == I_SLICE)
         draw_slice(m, &i, s);
     i.shape = i.kind == I_RESHAPE  ? regrouped(m, s)
