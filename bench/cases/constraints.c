@@ -165,11 +165,6 @@ static const struct rule {
     {"augmented Lagrangian =", record_equality, hand_equality, 3, false},
 };
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_hand(void *state)
 {
     setup *s = state;
@@ -210,7 +205,6 @@ static void run_case(suite *s, const struct rule *rule, int64_t n)
                             .dtype = "f32",
                             .n = n,
                             .threads = 1,
-                            .tapir = run_tapir,
                             .hand = run_hand,
                             .bound = run_bound,
                             .state = &state,

@@ -94,11 +94,6 @@ static void record(setup *s)
     tp_vector_jacobian(s->output[0], g, wrt, 2, s->output + 1, NULL);
 }
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_case(suite *b, const shapes *of, int threads)
 {
     setup s = {.of = of};
@@ -122,7 +117,6 @@ static void run_case(suite *b, const shapes *of, int threads)
                             .dtype = "f32",
                             .n = of->images,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_products,
                             .state = &s,
                             .program = s.program,

@@ -121,11 +121,6 @@ typedef struct setup {
     double loss; /* by hand */
 } setup;
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_hand(void *state)
 {
     setup *s = state;
@@ -183,7 +178,6 @@ static void run_case(suite *s, const char *kind, recorder *record, int64_t rows,
                             .dtype = "f32",
                             .n = n,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_hand,
                             .bound = run_bound,
                             .state = &state,

@@ -172,11 +172,6 @@ typedef struct setup {
     double loss; /* by hand */
 } setup;
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 /* Other threads are woken only for what is worth it, as anyone would. */
 static void run_hand(void *state)
 {
@@ -236,7 +231,6 @@ static void run_case(suite *s, const elementwise *e, int64_t n, int threads)
                             .dtype = "f32",
                             .n = n,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_hand,
                             .bound = run_bound,
                             .state = &state,

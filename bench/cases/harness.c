@@ -275,9 +275,20 @@ static void print_row(const suite *s, const row *r, double tapir, double hand, d
     fflush(stdout);
 }
 
+static void run_program(void *program)
+{
+    tp_run(program);
+}
+
+static timing timing_of_tapir(const row *r)
+{
+    return r->tapir != NULL ? (timing){.work = r->tapir, .state = r->state}
+                            : (timing){.work = run_program, .state = r->program};
+}
+
 static void run_for_a_second(const row *r)
 {
-    timing t = {.work = r->tapir, .state = r->state};
+    timing t = timing_of_tapir(r);
     const double start = bench_now();
     int64_t runs = 0;
     for (calibrate(&t); bench_now() - start < 1; runs += t.repeats)
@@ -297,9 +308,9 @@ void bench_row(suite *s, const row *r)
         return;
     }
     const bool processor_time = s->busy && r->threads == 1;
-    timing tapir = {r->tapir, r->state, processor_time, .samples = 0},
-           hand = {r->hand, r->state, processor_time, .samples = 0},
+    timing tapir = timing_of_tapir(r), hand = {r->hand, r->state, processor_time, .samples = 0},
            bound = {r->bound, r->state, processor_time, .samples = 0};
+    tapir.processor_time = processor_time;
     const double per = r->per > 0 ? r->per : 1,
                  round = calibrate(&tapir) + 2 * calibrate(&hand) + calibrate(&bound);
     const int affordable = (int)(LONGEST / round);

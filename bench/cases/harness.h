@@ -24,11 +24,12 @@ typedef struct row {
     const char *name, *dtype;
     int64_t n;
     int threads;
-    work *tapir, *hand, *bound; /* the last two may be NULL */
-    void *state;
-    const tp_program *program; /* whose memory and plan are shown; may be NULL */
-    double per;                /* a call's time is divided by this; 0 stands for 1 */
-    size_t leaves, outputs;    /* bytes */
+    work *tapir;            /* NULL: the program is run */
+    work *hand, *bound;     /* may be NULL */
+    void *state;            /* of these three */
+    tp_program *program;    /* whose memory and plan are shown; may be NULL if there is `tapir` */
+    double per;             /* a call's time is divided by this; 0 stands for 1 */
+    size_t leaves, outputs; /* bytes */
 } row;
 
 bool bench_wants(const suite *s, const char *name, int64_t n, int threads);

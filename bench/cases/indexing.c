@@ -16,11 +16,6 @@ typedef struct setup {
     tp_program *program;
 } setup;
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_bound(void *state)
 {
     bench_pass(&((setup *)state)->pass);
@@ -129,7 +124,6 @@ static void run_case(suite *s, const char *name, setup state, tp_shape x_shape, 
                             .dtype = "f32",
                             .n = x_count,
                             .threads = 1,
-                            .tapir = run_tapir,
                             .hand = hand,
                             .bound = run_bound,
                             .state = &state,

@@ -232,11 +232,6 @@ static void release_by_hand(setup *s)
     }
 }
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_case(suite *b, const network *net, int threads)
 {
     setup s = {.net = net};
@@ -257,7 +252,6 @@ static void run_case(suite *b, const network *net, int threads)
                             .dtype = "f32",
                             .n = net->batch,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_products,
                             .state = &s,
                             .program = s.program,

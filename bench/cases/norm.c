@@ -139,11 +139,6 @@ typedef struct setup {
     double loss; /* by hand */
 } setup;
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static double layer_share(setup *s, int t, int64_t from, int64_t to)
 {
     const int64_t n = s->inner;
@@ -265,7 +260,6 @@ static void run_case(suite *s, const char *name, setup state, int threads)
                             .dtype = "f32",
                             .n = n,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_hand,
                             .bound = run_bound,
                             .state = &state,

@@ -25,11 +25,6 @@ static int cheap(const double *x, size_t n, double *y, size_t m, void *user)
     return 0;
 }
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_hand(void *state)
 {
     setup *s = state;
@@ -69,7 +64,6 @@ static void run_case(suite *b, const char *name, tp_opaque_options options)
                                 .dtype = "f64",
                                 .n = N,
                                 .threads = 1,
-                                .tapir = run_tapir,
                                 .hand = run_hand,
                                 .state = &s,
                                 .program = s.program,

@@ -92,11 +92,6 @@ static const struct rule {
 
 /* ---- Cases --------------------------------------------------------------------------------------------- */
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_hand(void *state)
 {
     setup *s = state;
@@ -178,7 +173,6 @@ static void run_case(suite *b, const struct rule *rule, int64_t n, int threads)
                             .dtype = "f32",
                             .n = n,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_hand,
                             .bound = run_bound,
                             .state = &s,

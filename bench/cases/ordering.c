@@ -12,11 +12,6 @@ typedef struct setup {
     tp_program *program;
 } setup;
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_bound(void *state)
 {
     bench_pass(&((setup *)state)->pass);
@@ -192,7 +187,6 @@ static void run_case(suite *s, const ordering_case *c)
                             .dtype = "f32",
                             .n = count,
                             .threads = 1,
-                            .tapir = run_tapir,
                             .hand = c->hand,
                             .bound = run_bound,
                             .state = &state,

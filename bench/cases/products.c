@@ -110,11 +110,6 @@ static bool agrees(suite *b, const setup *s)
                            1e-5);
 }
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_case(suite *b, const shapes *of, int threads)
 {
     setup s = {.of = of};
@@ -133,7 +128,6 @@ static void run_case(suite *b, const shapes *of, int threads)
                             .dtype = "f32",
                             .n = of->batch,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_products,
                             .state = &s,
                             .program = s.program,

@@ -184,11 +184,6 @@ static void say_memory(const suite *b, const setup *s)
 
 /* ---- Cases --------------------------------------------------------------------------------------------- */
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_bare(void *state)
 {
     bare_run(((setup *)state)->bare);
@@ -211,7 +206,6 @@ static void run_case(suite *b, const step_network *net, int threads)
                             .dtype = "f32",
                             .n = net->images,
                             .threads = threads,
-                            .tapir = run_tapir,
                             .hand = run_bare,
                             .state = &s,
                             .program = s.program,
