@@ -17,6 +17,7 @@
 #include <tapir/tapir.h>
 
 #include "newton/diabetes.h"
+#include "newton/standardise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,20 +50,6 @@ static double normal(uint64_t *state)
         u[k] = ((double)(*state >> 11) + 0.5) / 9007199254740992.0;
     }
     return sqrt(-2 * log(u[0])) * cos(6.283185307179586 * u[1]);
-}
-
-/* Mean 0 and deviation 1 in every column but the first. */
-static void standardise(problem *p)
-{
-    for (int j = 1; j < p->columns; j++) {
-        double mean = 0, square = 0;
-        for (int i = 0; i < p->rows; i++)
-            mean += p->x[i * p->columns + j] / p->rows;
-        for (int i = 0; i < p->rows; i++)
-            square += pow(p->x[i * p->columns + j] - mean, 2) / p->rows;
-        for (int i = 0; i < p->rows; i++)
-            p->x[i * p->columns + j] = (p->x[i * p->columns + j] - mean) / sqrt(square);
-    }
 }
 
 /* The least mean squared error, by Householder reflections that zero the columns of [x | y] below the diagonal one after the
@@ -113,7 +100,7 @@ static void make_plane(problem *p)
             p->y[i] += slope[j - 1] * x[j];
         }
     }
-    standardise(p);
+    standardise(p->x, p->rows, p->columns, NULL, NULL);
     p->optimum = least_squares(p);
 }
 
@@ -176,7 +163,7 @@ static bool load_diabetes(problem *p, const char *directory)
         for (int j = 1; j < p->columns; j++)
             p->x[i * p->columns + j] = (double)x[i * DIABETES_COLUMNS + j - 1];
     }
-    standardise(p);
+    standardise(p->x, p->rows, p->columns, NULL, NULL);
     return true;
 }
 

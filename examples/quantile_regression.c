@@ -13,6 +13,7 @@
 #include <tapir/tapir.h>
 
 #include "newton/diabetes.h"
+#include "newton/standardise.h"
 #include "quantile_regression/engel.h"
 
 #include <math.h>
@@ -55,21 +56,6 @@ static const reference diabetes_references[] = {
 
 /* ---- Problems ---------------------------------------------------------------------------------------- */
 
-static void standardise(problem *p)
-{
-    for (int j = 1; j < p->columns; j++) {
-        double mean = 0, square = 0;
-        for (int i = 0; i < p->rows; i++)
-            mean += p->x[i * p->columns + j] / p->rows;
-        for (int i = 0; i < p->rows; i++)
-            square += pow(p->x[i * p->columns + j] - mean, 2) / p->rows;
-        for (int i = 0; i < p->rows; i++)
-            p->x[i * p->columns + j] = (p->x[i * p->columns + j] - mean) / sqrt(square);
-        p->mean[j] = mean;
-        p->deviation[j] = sqrt(square);
-    }
-}
-
 /* Rows of features, the last number of each being what is to be predicted. */
 static void load(problem *p, const char *name, const float *table, int rows, int columns, bool raw)
 {
@@ -80,7 +66,7 @@ static void load(problem *p, const char *name, const float *table, int rows, int
             p->x[i * columns + j] = (double)table[i * columns + j - 1];
         p->y[i] = (double)table[i * columns + columns - 1];
     }
-    standardise(p);
+    standardise(p->x, p->rows, p->columns, p->mean, p->deviation);
 }
 
 /* ---- Following the width ----------------------------------------------------------------------------- */
