@@ -278,6 +278,10 @@ TP_API tp_tensor tp_fail(tp_tensor at, tp_status status, const char *format, ...
 #endif
     ;
 
+/* NULL if x is a living tensor of the tape; else why not, for a message "the target ...": "is absent", "belongs to another
+ * tape", "is stale: the tape was rewound past it", or "is invalid", which needs no message: the error that made it so has one. */
+TP_API const char *tp_handle_fault(const tp_tape *tape, tp_tensor x);
+
 /* Zeroed memory that lives as long as the tape, for what an op must remember between runs; an attribute points to it.  Rewinding
  * does not give it back.  NULL when memory ran out, and for a NULL tape. */
 TP_API void *tp_tape_keep(tp_tape *tape, size_t size);

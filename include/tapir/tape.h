@@ -130,6 +130,9 @@ typedef struct tp_allocator {
     void *user;
 } tp_allocator;
 
+/* The C library's, which a zeroed option stands for. */
+TP_API tp_allocator tp_library_allocator(void);
+
 /* Called at the first error, from inside the guilty call: a breakpoint here shows the culprit. */
 typedef void (*tp_error_handler)(tp_tape *tape, tp_status status, const char *message, void *user);
 

@@ -60,14 +60,10 @@ static bool check_tensors(const tp_tensor *x, int n, const bool *wrt, const char
         return tp__report_error(report, TP_BAD_ARGUMENT, "%s: there is nothing to vary: x is NULL or n is %d",
                                 name, n);
     for (int k = 0; k < n; k++) {
-        const char *fault = NULL;
-        if (x[k].tape == NULL)
-            fault = "is absent";
-        else if (!tp_is_valid(x[k]))
-            fault = x[k].id < 0 ? "is invalid" : "is stale: the tape was rewound past it";
-        else if (tp_dtype_of(x[k]) == TP_WEAK)
+        const char *fault = tp_handle_fault(x[k].tape, x[k]);
+        if (fault == NULL && tp_dtype_of(x[k]) == TP_WEAK)
             fault = "is a weak scalar: use tp_scalar_of";
-        else if (tp_op_of(x[k])->kind == TP_ASSIGN || tp_op_of(x[k])->kind == TP_GROUP)
+        else if (fault == NULL && (tp_op_of(x[k])->kind == TP_ASSIGN || tp_op_of(x[k])->kind == TP_GROUP))
             fault = "has no value";
         if (fault != NULL)
             return tp__report_error(report, TP_BAD_HANDLE, "%s: x[%d] %s", name, k, fault);

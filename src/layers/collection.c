@@ -29,18 +29,6 @@ struct tp_collection {
 
 /* ---- Life ------------------------------------------------------------------------------------------------ */
 
-static void *library_allocate(size_t size, size_t alignment, void *user)
-{
-    (void)user;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void library_release(void *memory, size_t size, void *user)
-{
-    (void)size, (void)user;
-    free(memory);
-}
-
 tp_collection *tp_collection_create(tp_tape *tape, const tp_collection_options *options)
 {
     static const tp_collection_options defaults = {0};
@@ -50,7 +38,7 @@ tp_collection *tp_collection_create(tp_tape *tape, const tp_collection_options *
     if (tape == NULL || (a.allocate == NULL) != (a.release == NULL))
         return NULL;
     if (a.allocate == NULL)
-        a = (tp_allocator){library_allocate, library_release, NULL};
+        a = tp_library_allocator();
     tp_collection *c = a.allocate(sizeof *c, 64, a.user);
     if (c == NULL)
         return NULL;

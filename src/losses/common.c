@@ -20,13 +20,9 @@ tp_tensor tp__loss_here(tp_tensor at, tp_tensor x)
 
 bool tp__loss_operand(tp_tensor at, tp_tensor x, const char *name)
 {
-    const char *fault = "is stale: the tape was rewound past it";
-    if (x.tape == at.tape && (tp_is_valid(x) || x.id < 0))
-        return tp_is_valid(x);
-    if (x.tape == NULL)
-        fault = "is absent";
-    else if (x.tape != at.tape)
-        fault = "belongs to another tape";
+    const char *fault = tp_handle_fault(at.tape, x);
+    if (fault == NULL || (x.tape == at.tape && x.id < 0))
+        return fault == NULL;
     tp_fail(at, TP_BAD_HANDLE, "the %s %s", name, fault);
     return false;
 }

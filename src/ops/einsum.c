@@ -57,16 +57,10 @@ static bool check_operands(const einsum *e, const tp_tensor *x, int n)
 {
     char text[4 * TP_TEXT_SIZE];
     for (int k = 0; k < n; k++) {
-        const char *fault = NULL;
-        if (x[k].tape == NULL)
-            fault = "is absent";
-        else if (x[k].tape != e->at.tape)
-            fault = "belongs to another tape";
-        else if (!tp_is_valid(x[k]) && x[k].id >= 0)
-            fault = "is stale: the tape was rewound past it";
-        if (fault != NULL)
+        const char *fault = tp_handle_fault(e->at.tape, x[k]);
+        if (fault != NULL && !(x[k].tape == e->at.tape && x[k].id < 0))
             tp_fail(e->at, TP_BAD_HANDLE, "einsum: operand %d %s", k, fault);
-        if (!tp_is_valid(x[k]) || fault != NULL)
+        if (fault != NULL)
             return false;
     }
     for (int k = 0; k < n; k++) {

@@ -8,15 +8,11 @@
 
 bool tp__check_handle(tp_tensor at, tp_tensor x, const char *what, int k)
 {
-    const char *fault = "is stale: the tape was rewound past it";
+    const char *fault = tp_handle_fault(at.tape, x);
     char name[32];
 
-    if (x.tape == at.tape && (tp_is_valid(x) || x.id < 0))
-        return tp_is_valid(x);
-    if (x.tape == NULL)
-        fault = "is absent";
-    else if (x.tape != at.tape)
-        fault = "belongs to another tape";
+    if (fault == NULL || (x.tape == at.tape && x.id < 0))
+        return fault == NULL;
     snprintf(name, sizeof name, k >= 0 ? "%s %d" : "%s", what, k);
     tp_fail(at, TP_BAD_HANDLE, "the %s %s", name, fault);
     return false;

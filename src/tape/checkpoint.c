@@ -339,7 +339,7 @@ static tp_status check_arguments(tp_tensor at, tp_tensor y, const tp_tensor *bou
         const tp_tensor x = k < 0 ? y : boundary[k];
         char name[32];
         snprintf(name, sizeof name, k < 0 ? "the tensor" : "boundary[%d]", k);
-        const char *fault = tp__handle_fault(x, tape);
+        const char *fault = tp_handle_fault(tape, x);
         if (x.tape == tape && x.id < 0)
             return tp__failed(tape);
         if (fault != NULL)

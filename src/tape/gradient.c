@@ -228,21 +228,10 @@ tp_status tp__check_one_element(const char *mode, tp_tensor loss)
                     mode, tp_describe(tp_dtype_of(loss), &shape, text));
 }
 
-const char *tp__handle_fault(tp_tensor x, const tp_tape *tape)
-{
-    if (x.tape == NULL)
-        return "is absent";
-    if (x.tape != tape)
-        return "belongs to another tape";
-    if (tp__resolve(x, NULL) == NULL)
-        return x.id < 0 ? "is invalid" : "is stale: the tape was rewound past it";
-    return NULL;
-}
-
 tp_status tp__check_wrt(const char *mode, tp_tensor y, const tp_tensor *wrt, int n)
 {
     for (int k = 0; k < n; k++) {
-        const char *fault = tp__handle_fault(wrt[k], y.tape);
+        const char *fault = tp_handle_fault(y.tape, wrt[k]);
         if (fault != NULL)
             return tp__fail(y.tape, TP_BAD_HANDLE, tp__place_of(y), "%s: wrt[%d] %s", mode, k, fault);
         const tp__node *node = tp__resolve(wrt[k], NULL);
@@ -269,7 +258,7 @@ tp_tensor tp__conform(const char *mode, const char *what, int k, tp_tensor x, tp
     char name[64];
     snprintf(name, sizeof name, k < 0 ? "the %s" : "%s[%d]", what, k);
 
-    const char *fault = tp__handle_fault(x, tape);
+    const char *fault = tp_handle_fault(tape, x);
     if (fault != NULL) {
         if (x.tape != tape || x.id >= 0) /* an invalid one has its error already */
             tp__fail(tape, TP_BAD_HANDLE, tp__place_of(like), "%s: %s %s", mode, name, fault);

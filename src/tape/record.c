@@ -45,13 +45,7 @@ static bool check_operands(recording *r)
         if (r->x[k].tape != NULL && r->x[k].id < 0)
             return false;
     for (int k = 0; k < r->n; k++) {
-        const char *fault = NULL;
-        if (r->x[k].tape == NULL)
-            fault = "is absent";
-        else if (r->x[k].tape != r->tape)
-            fault = "belongs to another tape";
-        else if (tp__resolve(r->x[k], NULL) == NULL)
-            fault = "is stale: the tape was rewound past it";
+        const char *fault = tp_handle_fault(r->tape, r->x[k]);
         if (fault != NULL) {
             tp__fail(r->tape, TP_BAD_HANDLE, r->place, "%s: operand %d %s", r->op->name, k, fault);
             return false;

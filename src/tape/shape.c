@@ -156,40 +156,39 @@ static void gather_run(char *out, const char *data, size_t size, int64_t stride,
     }
 }
 
+/* How many of the next n elements, from element `at` on, lie along the last axis. */
+static int64_t run_from(const tp_shape *shape, int64_t at, int64_t n)
+{
+    const int64_t last = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1, left = last - at % last;
+    return left < n ? left : n;
+}
+
 void tp__gather(void *out, const void *data, size_t size, const tp_shape *shape, const tp_strides *strides,
                 int64_t start, int64_t n)
 {
-    const int64_t last = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
     const int64_t stride = shape->rank > 0 ? strides->stride[shape->rank - 1] : 0;
 
-    for (int64_t done = 0; done < n;) {
-        const int64_t at = start + done;
-        const int64_t left_in_run = last - at % last;
-        const int64_t run = left_in_run < n - done ? left_in_run : n - done;
-        const int64_t offset = tp__offset_of(shape, strides, at);
+    for (int64_t done = 0, run; done < n; done += run) {
+        run = run_from(shape, start + done, n - done);
+        const int64_t offset = tp__offset_of(shape, strides, start + done);
         gather_run((char *)out + (size_t)done * size, (const char *)data + offset * (int64_t)size, size,
                    stride, run);
-        done += run;
     }
 }
 
 void tp__scatter(void *data, const void *values, size_t size, const tp_shape *shape,
                  const tp_strides *strides, int64_t start, int64_t n)
 {
-    const int64_t last = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
     const int64_t stride = shape->rank > 0 ? strides->stride[shape->rank - 1] : 0;
 
-    for (int64_t done = 0; done < n;) {
-        const int64_t at = start + done;
-        const int64_t left_in_run = last - at % last;
-        const int64_t run = left_in_run < n - done ? left_in_run : n - done;
-        char *out = (char *)data + tp__offset_of(shape, strides, at) * (int64_t)size;
+    for (int64_t done = 0, run; done < n; done += run) {
+        run = run_from(shape, start + done, n - done);
+        char *out = (char *)data + tp__offset_of(shape, strides, start + done) * (int64_t)size;
         const char *in = (const char *)values + (size_t)done * size;
         if (stride == 1)
             memcpy(out, in, (size_t)run * size);
         else
             for (int64_t i = 0; i < run; i++)
                 memcpy(out + i * stride * (int64_t)size, in + (size_t)i * size, size);
-        done += run;
     }
 }

@@ -138,6 +138,17 @@ tp_status tp__fail_using(tp_tape *tape, tp_status status, tp__place place, const
     return status;
 }
 
+const char *tp_handle_fault(const tp_tape *tape, tp_tensor x)
+{
+    if (x.tape == NULL)
+        return "is absent";
+    if (x.tape != tape)
+        return "belongs to another tape";
+    if (tp__resolve(x, NULL) == NULL)
+        return x.id < 0 ? "is invalid" : "is stale: the tape was rewound past it";
+    return NULL;
+}
+
 tp_tensor tp_fail(tp_tensor at, tp_status status, const char *format, ...)
 {
     if (at.tape == NULL)

@@ -78,9 +78,6 @@ tp_status tp__pull_back(const char *mode, const tp_tensor *y, const tp_tensor *s
 /* What stands for a node's value in rules: the node itself, unless it was recomputed. */
 tp_tensor tp__value_of(const tp__sweep *s, int32_t id);
 
-/* Why a tensor that should be one of `tape` is none, or NULL. */
-const char *tp__handle_fault(tp_tensor x, const tp_tape *tape);
-
 /* Arguments of everything that differentiates, checked; `mode` begins the messages. */
 tp_status tp__check_differentiated(const char *mode, tp_tensor y);
 tp_status tp__check_one_element(const char *mode, tp_tensor loss);

@@ -5,7 +5,7 @@
 
 /* ---- Create and destroy ---------------------------------------------------------------------------- */
 
-static void *default_allocate(size_t size, size_t alignment, void *user)
+static void *library_allocate(size_t size, size_t alignment, void *user)
 {
     (void)user;
     if (size > SIZE_MAX - alignment)
@@ -13,10 +13,15 @@ static void *default_allocate(size_t size, size_t alignment, void *user)
     return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
 
-static void default_release(void *memory, size_t size, void *user)
+static void library_release(void *memory, size_t size, void *user)
 {
     (void)size, (void)user;
     free(memory);
+}
+
+tp_allocator tp_library_allocator(void)
+{
+    return (tp_allocator){library_allocate, library_release, NULL};
 }
 
 tp_tape *tp_tape_create(const tp_tape_options *options)
@@ -25,7 +30,7 @@ tp_tape *tp_tape_create(const tp_tape_options *options)
     tp_allocator allocator = o.allocator;
 
     if (allocator.allocate == NULL && allocator.release == NULL)
-        allocator = (tp_allocator){.allocate = default_allocate, .release = default_release};
+        allocator = tp_library_allocator();
     if (allocator.allocate == NULL || allocator.release == NULL)
         return NULL;
     tp_tape *tape = tp__allocate(&allocator, sizeof *tape);

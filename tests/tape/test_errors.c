@@ -42,6 +42,7 @@ static const error_rows all_rows[] = {
     ROWS("tape/record.c", record_rows),
     ROWS("tape/validate.c", validate_rows),
     ROWS("tape/gradient.c", gradient_rows),
+    ROWS("tape/status.c", gradient_rows), /* what is wrong with a handle */
     ROWS("tape/rule.c", rule_rows),
     ROWS("tape/forward.c", forward_rows),
     ROWS("tape/modes.c", modes_rows),

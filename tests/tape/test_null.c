@@ -315,6 +315,31 @@ static void test_looking_at_bad_tensors(void **state)
     drop_tapes(&t);
 }
 
+static void test_faults_of_handles(void **state)
+{
+    tapes t = make_tapes();
+    (void)state;
+    assert_null(tp_handle_fault(t.tape, t.good));
+    expect_text(tp_handle_fault(t.tape, (tp_tensor){0}), "is absent");
+    expect_text(tp_handle_fault(t.tape, t.poison), "is invalid");
+    expect_text(tp_handle_fault(t.tape, t.stale), "is stale");
+    expect_text(tp_handle_fault(NULL, t.good), "belongs to another tape");
+    expect_ok(t.tape);
+    drop_tapes(&t);
+}
+
+static void test_the_librarys_allocator(void **state)
+{
+    const tp_allocator a = tp_library_allocator();
+    char *block = a.allocate(100, 64, a.user);
+    (void)state;
+    assert_non_null(block);
+    assert_int_equal((uintptr_t)block % 64, 0);
+    a.release(block, 100, a.user);
+    a.release(NULL, 0, a.user);
+    assert_null(a.allocate(SIZE_MAX - 10, 64, a.user));
+}
+
 static void test_null_program(void **state)
 {
     const char *message = NULL;
@@ -489,6 +514,8 @@ int main(void)
         cmocka_unit_test(test_null_arguments_of_a_tape),
         cmocka_unit_test(test_gradient_arrays),
         cmocka_unit_test(test_looking_at_bad_tensors),
+        cmocka_unit_test(test_faults_of_handles),
+        cmocka_unit_test(test_the_librarys_allocator),
         cmocka_unit_test(test_null_program),
         cmocka_unit_test(test_program_output_arguments),
         cmocka_unit_test(test_names_of_anything),
