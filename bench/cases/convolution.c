@@ -73,24 +73,15 @@ static bool agrees(suite *b, const setup *s)
 
 /* ---- Recorded ------------------------------------------------------------------------------------------ */
 
-static tp_tensor leaf(tp_tape *tape, tp_shape shape, uint64_t seed, const float **data)
-{
-    const tp_tensor x = tp_parameter(tape, TP_F32, shape, NULL);
-    float *values = tp_leaf_data(x, TP_F32);
-    bench_fill(values, tp_shape_count(shape), -1, 1, seed);
-    *data = values;
-    return x;
-}
-
 static void record(setup *s)
 {
     const shapes *p = s->of;
     const int64_t half = p->kernel / 2;
-    const tp_tensor wrt[] = {leaf(s->tape, TP_SHAPE(p->images, p->in, p->size, p->size), 1, &s->x),
-                             leaf(s->tape, TP_SHAPE(p->out, p->in, p->kernel, p->kernel), 2, &s->w)};
+    const tp_tensor wrt[] = {bench_leaf(s->tape, TP_SHAPE(p->images, p->in, p->size, p->size), 1, &s->x),
+                             bench_leaf(s->tape, TP_SHAPE(p->out, p->in, p->kernel, p->kernel), 2, &s->w)};
     s->output[0] =
         tp_conv2d(wrt[0], wrt[1], (tp_tensor){0}, &(tp_convolution_options){.padding = {half, half}});
-    const tp_tensor g = leaf(s->tape, tp_shape_of(s->output[0]), 3, &s->g);
+    const tp_tensor g = bench_leaf(s->tape, tp_shape_of(s->output[0]), 3, &s->g);
     tp_vector_jacobian(s->output[0], g, wrt, 2, s->output + 1, NULL);
 }
 

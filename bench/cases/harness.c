@@ -44,6 +44,15 @@ void bench_fill(float *x, int64_t n, double low, double high, uint64_t seed)
     }
 }
 
+tp_tensor bench_leaf(tp_tape *tape, tp_shape shape, uint64_t seed, const float **data)
+{
+    const tp_tensor x = tp_parameter(tape, TP_F32, shape, NULL);
+    float *values = tp_leaf_data(x, TP_F32);
+    bench_fill(values, tp_shape_count(shape), -1, 1, seed);
+    *data = values;
+    return x;
+}
+
 #if defined __GNUC__
 void openblas_set_num_threads(int threads) __attribute__((weak));
 #define HAVE_BLAS_THREADS (openblas_set_num_threads != NULL)

@@ -56,6 +56,9 @@ tp_program *bench_compile(suite *s, const char *name, const tp_tensor *outputs, 
 /* Uniform in [low, high), the same numbers for the same seed. */
 void bench_fill(float *x, int64_t n, double low, double high, uint64_t seed);
 
+/* A parameter so filled, from -1 to 1; *data becomes its memory. */
+tp_tensor bench_leaf(tp_tape *tape, tp_shape shape, uint64_t seed, const float **data);
+
 /* Aligned, or exits: a bench without memory has nothing to say. */
 void *bench_allocate(size_t bytes);
 

@@ -72,27 +72,19 @@ static void run_products(void *state)
 
 /* ---- Recorded ------------------------------------------------------------------------------------------ */
 
-static tp_tensor leaf(tp_tape *tape, tp_shape shape, uint64_t seed, const float **data)
-{
-    const tp_tensor x = tp_parameter(tape, TP_F32, shape, NULL);
-    float *values = tp_leaf_data(x, TP_F32);
-    bench_fill(values, tp_shape_count(shape), -1, 1, seed);
-    *data = values;
-    return x;
-}
-
 static void record(setup *s)
 {
     const shapes *p = s->of;
     const tp_shape stored = p->transposed ? TP_SHAPE(p->batch, p->n, p->k) : TP_SHAPE(p->batch, p->k, p->n);
     const tp_shape one = TP_SHAPE(stored.dim[1], stored.dim[2]);
-    const tp_tensor a = leaf(s->tape, p->batch > 1 ? TP_SHAPE(p->batch, p->m, p->k) : TP_SHAPE(p->m, p->k), 1,
-                             &s->a),
-                    b = leaf(s->tape, p->shared ? one : stored, 2, &s->b);
+    const tp_tensor a = bench_leaf(s->tape,
+                                   p->batch > 1 ? TP_SHAPE(p->batch, p->m, p->k) : TP_SHAPE(p->m, p->k), 1,
+                                   &s->a),
+                    b = bench_leaf(s->tape, p->shared ? one : stored, 2, &s->b);
     const tp_tensor wrt[] = {a, b};
 
     s->output[0] = tp_matmul(a, p->transposed ? tp_transpose(b, -2, -1) : b);
-    const tp_tensor g = leaf(s->tape, tp_shape_of(s->output[0]), 3, &s->g);
+    const tp_tensor g = bench_leaf(s->tape, tp_shape_of(s->output[0]), 3, &s->g);
     tp_vector_jacobian(s->output[0], g, wrt, 2, s->output + 1, NULL);
     s->a_count = tp_count_of(a);
     s->b_count = tp_count_of(b);
