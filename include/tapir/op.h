@@ -431,12 +431,12 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     TP_MAP1_LOOP_(NAME##_f32, float, EXPRESSION)                                                             \
     TP_MAP1_LOOP_(NAME##_f64, double, EXPRESSION)                                                            \
     enum { NAME##_singles = 0 };                                                                             \
-    static const char NAME##_expression[] = #EXPRESSION;
+    TP_UNUSED_ static const char NAME##_expression[] = #EXPRESSION;
 #define TP_MAPN_(NAME, N, EXPRESSION, TEXT)                                                                  \
     TP_MAPN_LOOPS_(NAME##_f32, float, TP_ONES##N##_, TP_LOADS##N##_, TP_CASES##N##_, EXPRESSION)             \
     TP_MAPN_LOOPS_(NAME##_f64, double, TP_ONES##N##_, TP_LOADS##N##_, TP_CASES##N##_, EXPRESSION)            \
     enum { NAME##_singles = TP_SINGLES##N##_ };                                                              \
-    static const char NAME##_expression[] = TEXT;
+    TP_UNUSED_ static const char NAME##_expression[] = TEXT;
 #define TP_MAP2(NAME, EXPRESSION) TP_MAPN_(NAME, 2, EXPRESSION, #EXPRESSION)
 #define TP_MAP3(NAME, EXPRESSION) TP_MAPN_(NAME, 3, EXPRESSION, #EXPRESSION)
 #define TP_FUSED_(NAME, N, EXPRESSION)                                                                       \
@@ -459,6 +459,11 @@ TP_API int tp_normal_axis(int axis, int64_t rank);
     .map = {NAME##_f32, NAME##_f64, NAME##_i32},                                                             \
     .mixed = {NAME##_f32_mixed, NAME##_f64_mixed, NAME##_i32_mixed}, .singles = NAME##_singles,              \
     .expression = NAME##_expression
+/* The first of these as an assignment, for C++17, which has no designated initializers. */
+#define TP_SET_MAP_KERNELS(OP, NAME)                                                                         \
+    ((OP).map[TP_F32] = NAME##_f32, (OP).map[TP_F64] = NAME##_f64, (OP).mixed[TP_F32] = NAME##_f32_mixed,    \
+     (OP).mixed[TP_F64] = NAME##_f64_mixed, (OP).singles = NAME##_singles,                                   \
+     (OP).expression = NAME##_expression)
 
 /* ---- Reductions from one scalar expression ---------------------------------------------------------- */
 

@@ -463,30 +463,60 @@ static inline double tp_sign_f64(double x)
     return x > 0 ? 1.0 : x < 0 ? -1.0 : x + 0.0;
 }
 
-/* ---- The same by the type of the argument (C only) ----------------------------------------------------
+/* ---- The same by the type of the argument ----------------------------------------------------
  *
  * TP_MAX and TP_MIN go by the type of a + b, so a plain 0 takes the type of the other operand. */
 #ifndef __cplusplus
-#define TP_EXP(x)             _Generic((x), float : tp_exp_f32, double : tp_exp_f64)(x)
-#define TP_EXPM1(x)           _Generic((x), float : tp_expm1_f32, double : tp_expm1_f64)(x)
-#define TP_LOG(x)             _Generic((x), float : tp_log_f32, double : tp_log_f64)(x)
-#define TP_LOG1P(x)           _Generic((x), float : tp_log1p_f32, double : tp_log1p_f64)(x)
-#define TP_TANH(x)            _Generic((x), float : tp_tanh_f32, double : tp_tanh_f64)(x)
-#define TP_SIGMOID(x)         _Generic((x), float : tp_sigmoid_f32, double : tp_sigmoid_f64)(x)
-#define TP_SOFTPLUS(x)        _Generic((x), float : tp_softplus_f32, double : tp_softplus_f64)(x)
-#define TP__EXP_MINUS_ABS(x)  _Generic((x), float : tp__exp_minus_abs_f32, double : tp__exp_minus_abs_f64)(x)
-#define TP__SIGMOID_OF(x, z)  _Generic((x), float : tp__sigmoid_of_f32, double : tp__sigmoid_of_f64)(x, z)
-#define TP__SOFTPLUS_OF(x, z) _Generic((x), float : tp__softplus_of_f32, double : tp__softplus_of_f64)(x, z)
-#define TP_SQRT(x)            _Generic((x), float : sqrtf, double : sqrt)(x)
-#define TP_ABS(x)             _Generic((x), float : fabsf, double : fabs)(x) /* clears the sign, also of -0 and NaN */
-#define TP_FLOOR(x)           _Generic((x), float : floorf, double : floor)(x)
-#define TP_CEIL(x)            _Generic((x), float : ceilf, double : ceil)(x)
-#define TP_ROUND(x)           _Generic((x), float : rintf, double : rint)(x) /* halves to the even one */
-#define TP_TRUNC(x)           _Generic((x), float : truncf, double : trunc)(x)
-#define TP_FMOD(a, b)         _Generic((a) + (b), float : fmodf, double : fmod)(a, b) /* exact as these are */
-#define TP_SIGN(x)            _Generic((x), float : tp_sign_f32, double : tp_sign_f64)(x)
-#define TP_MAX(a, b)          _Generic((a) + (b), float : tp_max_f32, double : tp_max_f64)(a, b)
-#define TP_MIN(a, b)          _Generic((a) + (b), float : tp_min_f32, double : tp_min_f64)(a, b)
+#define TP_BY_TYPE_(X, F32, F64) _Generic((X), float : F32, double : F64)
+#else
+namespace tp_detail
+{
+constexpr auto by_type(float, float (*f)(float), double (*)(double))
+{
+    return f;
+}
+constexpr auto by_type(double, float (*)(float), double (*f)(double))
+{
+    return f;
+}
+constexpr auto by_type(float, float (*f)(float, float), double (*)(double, double))
+{
+    return f;
+}
+constexpr auto by_type(double, float (*)(float, float), double (*f)(double, double))
+{
+    return f;
+}
+constexpr auto by_type(float, float (*f)(int, float), double (*)(int, double))
+{
+    return f;
+}
+constexpr auto by_type(double, float (*)(int, float), double (*f)(int, double))
+{
+    return f;
+}
+} // namespace tp_detail
+#define TP_BY_TYPE_(X, F32, F64) (::tp_detail::by_type(decltype(+(X))(), F32, F64))
 #endif
+#define TP_EXP(x)             TP_BY_TYPE_(x, tp_exp_f32, tp_exp_f64)(x)
+#define TP_EXPM1(x)           TP_BY_TYPE_(x, tp_expm1_f32, tp_expm1_f64)(x)
+#define TP_LOG(x)             TP_BY_TYPE_(x, tp_log_f32, tp_log_f64)(x)
+#define TP_LOG1P(x)           TP_BY_TYPE_(x, tp_log1p_f32, tp_log1p_f64)(x)
+#define TP_TANH(x)            TP_BY_TYPE_(x, tp_tanh_f32, tp_tanh_f64)(x)
+#define TP_SIGMOID(x)         TP_BY_TYPE_(x, tp_sigmoid_f32, tp_sigmoid_f64)(x)
+#define TP_SOFTPLUS(x)        TP_BY_TYPE_(x, tp_softplus_f32, tp_softplus_f64)(x)
+#define TP__EXP_MINUS_ABS(x)  TP_BY_TYPE_(x, tp__exp_minus_abs_f32, tp__exp_minus_abs_f64)(x)
+#define TP__SIGMOID_OF(x, z)  TP_BY_TYPE_(x, tp__sigmoid_of_f32, tp__sigmoid_of_f64)(x, z)
+#define TP__SOFTPLUS_OF(x, z) TP_BY_TYPE_(x, tp__softplus_of_f32, tp__softplus_of_f64)(x, z)
+#define TP_SQRT(x)            TP_BY_TYPE_(x, sqrtf, sqrt)(x)
+#define TP_ABS(x)             TP_BY_TYPE_(x, fabsf, fabs)(x) /* clears the sign, also of -0 and NaN */
+#define TP_FLOOR(x)           TP_BY_TYPE_(x, floorf, floor)(x)
+#define TP_CEIL(x)            TP_BY_TYPE_(x, ceilf, ceil)(x)
+#define TP_ROUND(x)           TP_BY_TYPE_(x, rintf, rint)(x) /* halves to the even one */
+#define TP_TRUNC(x)           TP_BY_TYPE_(x, truncf, trunc)(x)
+#define TP_FMOD(a, b)         TP_BY_TYPE_((a) + (b), fmodf, fmod)(a, b) /* exact as these are */
+#define TP_SIGN(x)            TP_BY_TYPE_(x, tp_sign_f32, tp_sign_f64)(x)
+#define TP_MAX(a, b)          TP_BY_TYPE_((a) + (b), tp_max_f32, tp_max_f64)(a, b)
+#define TP_MIN(a, b)          TP_BY_TYPE_((a) + (b), tp_min_f32, tp_min_f64)(a, b)
 
 #endif

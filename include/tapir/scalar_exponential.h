@@ -207,19 +207,17 @@ static inline float tp_atanh_f32(float x)
     return (float)tp_atanh_f64((double)x);
 }
 
-/* ---- The same by the type of the argument (C only) ---------------------------------------------------- */
+/* ---- The same by the type of the argument ----------------------------------------------------------- */
 
-#ifndef __cplusplus
-#define TP_EXP2(x)          _Generic((x), float : tp_exp2_f32, double : tp_exp2_f64)(x)
-#define TP_LOG2(x)          _Generic((x), float : tp_log2_f32, double : tp_log2_f64)(x)
-#define TP_LOG10(x)         _Generic((x), float : tp_log10_f32, double : tp_log10_f64)(x)
-#define TP_SINH(x)          _Generic((x), float : tp_sinh_f32, double : tp_sinh_f64)(x)
-#define TP_COSH(x)          _Generic((x), float : tp_cosh_f32, double : tp_cosh_f64)(x)
-#define TP_ASINH(x)         _Generic((x), float : tp_asinh_f32, double : tp_asinh_f64)(x)
-#define TP_ACOSH(x)         _Generic((x), float : tp_acosh_f32, double : tp_acosh_f64)(x)
-#define TP_ATANH(x)         _Generic((x), float : tp_atanh_f32, double : tp_atanh_f64)(x)
-#define TP_POW(a, b)        _Generic((a) + (b), float : powf, double : pow)(a, b) /* libm's */
-#define TP_TANH_SOFTPLUS(x) _Generic((x), float : tp_tanh_softplus_f32, double : tp_tanh_softplus_f64)(x)
-#endif
+#define TP_EXP2(x)          TP_BY_TYPE_(x, tp_exp2_f32, tp_exp2_f64)(x)
+#define TP_LOG2(x)          TP_BY_TYPE_(x, tp_log2_f32, tp_log2_f64)(x)
+#define TP_LOG10(x)         TP_BY_TYPE_(x, tp_log10_f32, tp_log10_f64)(x)
+#define TP_SINH(x)          TP_BY_TYPE_(x, tp_sinh_f32, tp_sinh_f64)(x)
+#define TP_COSH(x)          TP_BY_TYPE_(x, tp_cosh_f32, tp_cosh_f64)(x)
+#define TP_ASINH(x)         TP_BY_TYPE_(x, tp_asinh_f32, tp_asinh_f64)(x)
+#define TP_ACOSH(x)         TP_BY_TYPE_(x, tp_acosh_f32, tp_acosh_f64)(x)
+#define TP_ATANH(x)         TP_BY_TYPE_(x, tp_atanh_f32, tp_atanh_f64)(x)
+#define TP_POW(a, b)        TP_BY_TYPE_((a) + (b), powf, pow)(a, b) /* libm's */
+#define TP_TANH_SOFTPLUS(x) TP_BY_TYPE_(x, tp_tanh_softplus_f32, tp_tanh_softplus_f64)(x)
 
 #endif

@@ -223,10 +223,8 @@ static inline float tp_polygamma_f32(int n, float x)
     return (float)tp_polygamma_f64(n, (double)x);
 }
 
-#ifndef __cplusplus
-#define TP_LGAMMA(x)       _Generic((x), float : tp_lgamma_f32, double : tp_lgamma_f64)(x)
-#define TP_DIGAMMA(x)      _Generic((x), float : tp_digamma_f32, double : tp_digamma_f64)(x)
-#define TP_POLYGAMMA(n, x) _Generic((x), float : tp_polygamma_f32, double : tp_polygamma_f64)(n, x)
-#endif
+#define TP_LGAMMA(x)       TP_BY_TYPE_(x, tp_lgamma_f32, tp_lgamma_f64)(x)
+#define TP_DIGAMMA(x)      TP_BY_TYPE_(x, tp_digamma_f32, tp_digamma_f64)(x)
+#define TP_POLYGAMMA(n, x) TP_BY_TYPE_(x, tp_polygamma_f32, tp_polygamma_f64)(n, x)
 
 #endif

@@ -239,15 +239,12 @@ static inline float tp_normal_cdf_f32(float x)
     return x != x ? x : y;
 }
 
-/* ---- The same by the type of the argument (C only) ---------------------------------------------------- */
+/* ---- The same by the type of the argument ----------------------------------------------------------- */
 
-#ifndef __cplusplus
-#define TP_ERF(x)  _Generic((x), float : tp_erf_f32, double : tp_erf_f64)(x)
-#define TP_ERFC(x) _Generic((x), float : tp_erfc_f32, double : tp_erfc_f64)(x)
-#define TP_EXP_MINUS_SQUARE(x)                                                                               \
-    _Generic((x), float : tp_exp_minus_square_f32, double : tp_exp_minus_square_f64)(x)
-#define TP_NORMAL_PDF(x) _Generic((x), float : tp_normal_pdf_f32, double : tp_normal_pdf_f64)(x)
-#define TP_NORMAL_CDF(x) _Generic((x), float : tp_normal_cdf_f32, double : tp_normal_cdf_f64)(x)
-#endif
+#define TP_ERF(x)              TP_BY_TYPE_(x, tp_erf_f32, tp_erf_f64)(x)
+#define TP_ERFC(x)             TP_BY_TYPE_(x, tp_erfc_f32, tp_erfc_f64)(x)
+#define TP_EXP_MINUS_SQUARE(x) TP_BY_TYPE_(x, tp_exp_minus_square_f32, tp_exp_minus_square_f64)(x)
+#define TP_NORMAL_PDF(x)       TP_BY_TYPE_(x, tp_normal_pdf_f32, tp_normal_pdf_f64)(x)
+#define TP_NORMAL_CDF(x)       TP_BY_TYPE_(x, tp_normal_cdf_f32, tp_normal_cdf_f64)(x)
 
 #endif

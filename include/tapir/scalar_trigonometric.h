@@ -335,20 +335,18 @@ static inline float tp_hypot_f32(float a, float b)
     return fabsf(a) > FLT_MAX || fabsf(b) > FLT_MAX ? INFINITY : number;
 }
 
-/* ---- The same by the type of the argument (C only) ---------------------------------------------------- */
+/* ---- The same by the type of the argument ----------------------------------------------------------- */
 
-#ifndef __cplusplus
-#define TP_SIN(x)      _Generic((x), float : tp_sin_f32, double : tp_sin_f64)(x)
-#define TP_COS(x)      _Generic((x), float : tp_cos_f32, double : tp_cos_f64)(x)
-#define TP_TAN(x)      _Generic((x), float : tp_tan_f32, double : tp_tan_f64)(x)
-#define TP_SIN_NEAR(x) _Generic((x), float : tp__sin_near_f32, double : tp__sin_near_f64)(x)
-#define TP_COS_NEAR(x) _Generic((x), float : tp__cos_near_f32, double : tp__cos_near_f64)(x)
-#define TP_TAN_NEAR(x) _Generic((x), float : tp__tan_near_f32, double : tp__tan_near_f64)(x)
-#define TP_ASIN(x)     _Generic((x), float : tp_asin_f32, double : tp_asin_f64)(x)
-#define TP_ACOS(x)     _Generic((x), float : tp_acos_f32, double : tp_acos_f64)(x)
-#define TP_ATAN(x)     _Generic((x), float : tp_atan_f32, double : tp_atan_f64)(x)
-#define TP_ATAN2(a, b) _Generic((a) + (b), float : tp_atan2_f32, double : tp_atan2_f64)(a, b)
-#define TP_HYPOT(a, b) _Generic((a) + (b), float : tp_hypot_f32, double : tp_hypot_f64)(a, b)
-#endif
+#define TP_SIN(x)      TP_BY_TYPE_(x, tp_sin_f32, tp_sin_f64)(x)
+#define TP_COS(x)      TP_BY_TYPE_(x, tp_cos_f32, tp_cos_f64)(x)
+#define TP_TAN(x)      TP_BY_TYPE_(x, tp_tan_f32, tp_tan_f64)(x)
+#define TP_SIN_NEAR(x) TP_BY_TYPE_(x, tp__sin_near_f32, tp__sin_near_f64)(x)
+#define TP_COS_NEAR(x) TP_BY_TYPE_(x, tp__cos_near_f32, tp__cos_near_f64)(x)
+#define TP_TAN_NEAR(x) TP_BY_TYPE_(x, tp__tan_near_f32, tp__tan_near_f64)(x)
+#define TP_ASIN(x)     TP_BY_TYPE_(x, tp_asin_f32, tp_asin_f64)(x)
+#define TP_ACOS(x)     TP_BY_TYPE_(x, tp_acos_f32, tp_acos_f64)(x)
+#define TP_ATAN(x)     TP_BY_TYPE_(x, tp_atan_f32, tp_atan_f64)(x)
+#define TP_ATAN2(a, b) TP_BY_TYPE_((a) + (b), tp_atan2_f32, tp_atan2_f64)(a, b)
+#define TP_HYPOT(a, b) TP_BY_TYPE_((a) + (b), tp_hypot_f32, tp_hypot_f64)(a, b)
 
 #endif

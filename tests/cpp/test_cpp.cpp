@@ -1,4 +1,5 @@
 /* test_cpp.cpp -- the public headers from C++17: record, differentiate, run, read; function pointers; an op in C++. */
+#include <cmath>
 #include <csetjmp>
 #include <cstdarg>
 #include <cstddef>
@@ -10,7 +11,10 @@ extern "C" {
 
 #include <tapir/cmocka.h>
 #include <tapir/op.h>
-#include <tapir/scalar.h>
+#include <tapir/scalar_exponential.h>
+#include <tapir/scalar_gamma.h>
+#include <tapir/scalar_special.h>
+#include <tapir/scalar_trigonometric.h>
 #include <tapir/tapir.h>
 
 #include <string>
@@ -191,14 +195,79 @@ void test_an_op_in_cpp(void **)
     tp_tape_destroy(tape);
 }
 
+/* ---- Scalar expressions in C++ ---------------------------------------------------------------------- */
+
+/* Every way of choosing by type: one operand, two, a number and one; and functions that <cmath> overloads. */
+TP_MAP1(folded, TP_ABS(x) / ((T)1 + TP_SQRT(x * x + TP_EXP(x))) + TP_MAX(x, 0) * TP_SIN(x) + TP_ERF(x) +
+                    TP_LGAMMA(TP_ABS(x) + 1) + TP_POLYGAMMA(1, TP_ABS(x) + (T)0.5) + TP_FLOOR(x))
+TP_MAP2(bent, TP_POW(TP_ABS(a) + (T)0.5, b) + TP_HYPOT(a, b) + TP_FMOD(a, TP_ABS(b) + (T)1))
+
+template <class F> tp_op make_map(const char *name, int arity, F set)
+{
+    tp_op op = {};
+    op.name = name;
+    op.kind = TP_MAP;
+    op.arity = arity;
+    set(op);
+    return op;
+}
+
+double folded_by_hand(double x)
+{
+    double trigamma = 0; /* sum of 1 / (z + k)^2, with the rest as an integral */
+    const double z = std::fabs(x) + 0.5;
+    for (int k = 0; k < 100000; k++)
+        trigamma += 1 / ((z + k) * (z + k));
+    trigamma += 1 / (z + 100000 - 0.5);
+    return std::fabs(x) / (1 + std::sqrt(x * x + std::exp(x))) + (x > 0 ? x : 0) * std::sin(x) + std::erf(x) +
+           std::lgamma(std::fabs(x) + 1) + trigamma + std::floor(x);
+}
+
+double bent_by_hand(double a, double b)
+{
+    return std::pow(std::fabs(a) + 0.5, b) + std::hypot(a, b) + std::fmod(a, std::fabs(b) + 1);
+}
+
+void test_scalar_functions_go_by_type(void **)
+{
+    static const tp_op one = make_map("folded", 1, [](tp_op &op) { TP_SET_MAP_KERNELS(op, folded); });
+    static const tp_op two = make_map("bent", 2, [](tp_op &op) { TP_SET_MAP_KERNELS(op, bent); });
+    const double x[3] = {-1.25, 0.5, 2.75}, z[3] = {0.75, -1.5, 1.25};
+    const tp_dtype dtypes[] = {TP_F32, TP_F64};
+
+    for (const tp_dtype dtype : dtypes) {
+        tp_tape *tape = tp_tape_create(nullptr);
+        const tp_tensor a = tp_constant(tape, TP_F64, TP_SHAPE(3), x),
+                        b = tp_constant(tape, TP_F64, TP_SHAPE(3), z);
+        const tp_tensor operands[] = {tp_cast(a, dtype), tp_cast(b, dtype)};
+        const tp_tensor y[] = {tp_cast(tp_record(&one, operands, 1, nullptr), TP_F64),
+                               tp_cast(tp_record(&two, operands, 2, nullptr), TP_F64)};
+        tp_program *program = tp_compile(y, 2, nullptr);
+        assert_int_equal(tp_run(program), TP_OK);
+        const double tolerance = dtype == TP_F32 ? 1e-5 : 1e-9;
+        for (int i = 0; i < 3; i++) {
+            const double got[] = {static_cast<const double *>(tp_program_output(program, 0, TP_F64))[i],
+                                  static_cast<const double *>(tp_program_output(program, 1, TP_F64))[i]};
+            assert_true(std::fabs(got[0] - folded_by_hand(x[i])) <= tolerance * 10);
+            assert_true(std::fabs(got[1] - bent_by_hand(x[i], z[i])) <= tolerance * 10);
+        }
+        tp_program_destroy(program);
+        tp_tape_destroy(tape);
+    }
+}
+
 } // namespace
 
 int main()
 {
     const CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_loss_trains),     cmocka_unit_test(test_an_optimiser),
-        cmocka_unit_test(test_function_pointers), cmocka_unit_test(test_macros_know_the_line),
-        cmocka_unit_test(test_shapes_and_dtypes), cmocka_unit_test(test_an_op_in_cpp),
+        cmocka_unit_test(test_a_loss_trains),
+        cmocka_unit_test(test_an_optimiser),
+        cmocka_unit_test(test_function_pointers),
+        cmocka_unit_test(test_macros_know_the_line),
+        cmocka_unit_test(test_shapes_and_dtypes),
+        cmocka_unit_test(test_an_op_in_cpp),
+        cmocka_unit_test(test_scalar_functions_go_by_type),
     };
     return cmocka_run_group_tests_name("cpp", tests, nullptr, nullptr);
 }
