@@ -51,11 +51,11 @@ static void quad_positions(quads q, int64_t inner, int32_t *y, const float *a, c
 TP__INLINED void quad_pick_of(quads q, int64_t inner, uint32_t *restrict y, const int32_t *restrict at,
                               const uint32_t *restrict a, const uint32_t *restrict b)
 {
-    const int32_t width = (int32_t)q.width;
+    const uint32_t width = (uint32_t)q.width;
     for (int64_t j = 0; j < q.n; j++)
         for (int64_t k = 0; k < inner; k++) {
             const int64_t e = 2 * j * inner + k;
-            const int32_t p = at[j * inner + k] - q.at - 2 * (int32_t)j;
+            const uint32_t p = (uint32_t)at[j * inner + k] - (uint32_t)q.at - 2 * (uint32_t)j;
             const uint32_t v0 = a[e], v1 = a[e + inner], v2 = b[e], v3 = b[e + inner];
             uint32_t value = p == 1 ? v1 : v0;
             value = p == width ? v2 : value;
@@ -78,11 +78,11 @@ static void quad_pick(quads q, int64_t inner, uint32_t *y, const int32_t *at, co
 TP__INLINED void quad_put_of(quads q, int64_t inner, uint32_t *restrict a, uint32_t *restrict b,
                              const int32_t *restrict at, const uint32_t *restrict g)
 {
-    const int32_t width = (int32_t)q.width;
+    const uint32_t width = (uint32_t)q.width;
     for (int64_t j = 0; j < q.n; j++)
         for (int64_t k = 0; k < inner; k++) {
             const int64_t e = 2 * j * inner + k;
-            const int32_t p = at[j * inner + k] - q.at - 2 * (int32_t)j;
+            const uint32_t p = (uint32_t)at[j * inner + k] - (uint32_t)q.at - 2 * (uint32_t)j;
             const uint32_t value = g[j * inner + k];
             a[e] = p == 0 ? value : 0;
             a[e + inner] = p == 1 ? value : 0;
@@ -156,7 +156,7 @@ static void put_into_quads(const tp_call *c, const tp__windows *w)
  * There is none yet where the position is -1. */
 typedef struct meeting {
     int64_t n, apart, many;
-    int32_t first; /* position of the first element */
+    int32_t first, step; /* positions of the elements */
 } meeting;
 
 TP__INLINED void meet_f32_of(meeting m, int64_t inner, float *restrict best, int32_t *restrict at,
@@ -168,7 +168,7 @@ TP__INLINED void meet_f32_of(meeting m, int64_t inner, float *restrict best, int
             const float value = x[j * m.apart * inner + k], before = best[window];
             const bool better = (at[window] < 0) | (!(value <= before) & (before == before));
             best[window] = better ? value : before;
-            at[window] = better ? m.first + (int32_t)(j * m.apart) : at[window];
+            at[window] = better ? m.first + (int32_t)j * m.step : at[window];
         }
 }
 
@@ -181,19 +181,18 @@ TP__INLINED void meet_f64_of(meeting m, int64_t inner, double *restrict best, in
             const double value = x[j * m.apart * inner + k], before = best[window];
             const bool better = (at[window] < 0) | (!(value <= before) & (before == before));
             best[window] = better ? value : before;
-            at[window] = better ? m.first + (int32_t)(j * m.apart) : at[window];
+            at[window] = better ? m.first + (int32_t)j * m.step : at[window];
         }
 }
 
-/* In blocks of a constant length, the last of which overlaps the one before rather than being shorter: nothing changes when an
- * element meets its window twice. */
-TP__INLINED void meet_f32_in_blocks(meeting m, int64_t apart, float *best, int32_t *at, const float *x)
+/* Side by side, in blocks of a constant length, the last of which overlaps the one before rather than being shorter: nothing
+ * changes when an element meets its window twice. */
+TP__INLINED void meet_f32_in_blocks(meeting m, int64_t block, float *best, int32_t *at, const float *x)
 {
-    enum { BLOCK = 16 };
-    for (int64_t j = 0; j < m.n; j += BLOCK) {
-        const int64_t from = j + BLOCK <= m.n ? j : m.n - BLOCK;
-        meet_f32_of((meeting){BLOCK, apart, 1, m.first + (int32_t)(from * apart)}, 1, best + from, at + from,
-                    x + from * apart);
+    for (int64_t j = 0; j < m.n; j += block) {
+        const int64_t from = j + block <= m.n ? j : m.n - block;
+        meet_f32_of((meeting){block, 1, 1, m.first + (int32_t)from * m.step, m.step}, 1, best + from,
+                    at + from, x + from);
     }
 }
 
@@ -207,24 +206,22 @@ static void meet_f32(meeting m, int64_t inner, float *best, int32_t *at, const f
     else if (inner > 1)
         meet_f32_of(m, inner, best, at, x);
     else if (m.many == 0)
-        meet_f32_of((meeting){m.n, m.apart, 0, m.first}, 1, best, at, x);
-    else if (m.n < 16)
-        meet_f32_of((meeting){m.n, m.apart, 1, m.first}, 1, best, at, x);
-    else if (m.apart == 1)
-        meet_f32_in_blocks(m, 1, best, at, x);
-    else if (m.apart == 2)
-        meet_f32_in_blocks(m, 2, best, at, x);
+        meet_f32_of((meeting){m.n, m.apart, 0, m.first, m.step}, 1, best, at, x);
+    else if (m.apart == 1 && m.n >= 16)
+        meet_f32_in_blocks(m, 16, best, at, x);
+    else if (m.apart == 1 && m.n >= 4)
+        meet_f32_in_blocks(m, 4, best, at, x);
     else
-        meet_f32_in_blocks(m, m.apart, best, at, x);
+        meet_f32_of((meeting){m.n, m.apart, 1, m.first, m.step}, 1, best, at, x);
 }
 
 TP_INSTRUCTION_SETS
 static void meet_f64(meeting m, int64_t inner, double *best, int32_t *at, const double *x)
 {
     if (inner == 1 && m.many == 0)
-        meet_f64_of((meeting){m.n, m.apart, 0, m.first}, 1, best, at, x);
+        meet_f64_of((meeting){m.n, m.apart, 0, m.first, m.step}, 1, best, at, x);
     else if (inner == 1)
-        meet_f64_of((meeting){m.n, m.apart, 1, m.first}, 1, best, at, x);
+        meet_f64_of((meeting){m.n, m.apart, 1, m.first, m.step}, 1, best, at, x);
     else
         meet_f64_of(m, inner, best, at, x);
 }
@@ -233,9 +230,10 @@ static void meet_f64(meeting m, int64_t inner, double *best, int32_t *at, const 
 typedef struct search {
     const tp__windows *w;
     const tp_array *x;
-    int64_t image; /* its first element in x */
-    void *best;    /* of every channel of every window */
-    int32_t *at;   /* its position, in the result */
+    int64_t image;    /* its first element in x */
+    void *best;       /* of every channel of every window */
+    int32_t *at;      /* its position, in the result */
+    float *separated; /* NULL, or room for the even elements of a row of the image, then the odd ones */
 } search;
 
 static void meet(const search *s, meeting m, int64_t window)
@@ -247,22 +245,50 @@ static void meet(const search *s, meeting m, int64_t window)
         meet_f64(m, inner, (double *)s->best + to, s->at + to, (const double *)s->x->data + from);
 }
 
+TP_INSTRUCTION_SETS
+static void separate(int64_t n, float *restrict even, float *restrict odd, const float *restrict x)
+{
+    for (int64_t k = 0; k < n / 2; k++) {
+        even[k] = x[2 * k];
+        odd[k] = x[2 * k + 1];
+    }
+    if (n % 2 != 0)
+        even[n / 2] = x[n - 1];
+}
+
+/* Row r of the image meets the windows, all of them at once. */
+static void meet_by_taps(const search *s, int64_t r, const tp__taps *taps)
+{
+    const int64_t width = s->w->size[1], half = (width + 1) / 2;
+    const int32_t stride = (int32_t)s->w->a->stride[1];
+
+    if (s->separated != NULL)
+        separate(width, s->separated, s->separated + half, (const float *)s->x->data + s->image + r * width);
+    for (const tp__tap *t = taps->tap; t < taps->tap + taps->n; t++) {
+        const int32_t first = (int32_t)(r * width + t->start);
+        if (s->separated == NULL)
+            meet(s, (meeting){t->n, stride, 1, first, stride}, t->first);
+        else
+            meet_f32((meeting){t->n, 1, 1, first, stride}, 1, (float *)s->best + t->first, s->at + t->first,
+                     s->separated + t->start % 2 * half + t->start / 2);
+    }
+}
+
 /* The windows of a row, all at once or, without taps, one by one. */
 static void search_row(const search *s, tp__extent rows, const tp__taps *taps)
 {
     const tp__pooling *a = s->w->a;
-    const int64_t width = s->w->size[1];
+    const int64_t width = s->w->size[1], step = a->dilation[1];
 
     for (int64_t k = 0; k < s->w->count[1] * s->w->inner; k++)
         s->at[k] = -1;
     for (int64_t r = rows.start; r < rows.end && taps != NULL; r += a->dilation[0])
-        for (const tp__tap *t = taps->tap; t < taps->tap + taps->n; t++)
-            meet(s, (meeting){t->n, a->stride[1], 1, (int32_t)(r * width + t->start)}, t->first);
+        meet_by_taps(s, r, taps);
     for (int64_t j = 0; j < s->w->count[1] && taps == NULL; j++) {
         const tp__extent columns = tp__window_extent(s->w, 1, j);
-        const int64_t n = (columns.end - columns.start + a->dilation[1] - 1) / a->dilation[1];
+        const int64_t n = (columns.end - columns.start + step - 1) / step;
         for (int64_t r = rows.start; r < rows.end; r += a->dilation[0])
-            meet(s, (meeting){n, a->dilation[1], 0, (int32_t)(r * width + columns.start)}, j);
+            meet(s, (meeting){n, step, 0, (int32_t)(r * width + columns.start), (int32_t)step}, j);
     }
 }
 
@@ -270,7 +296,7 @@ size_t tp__position_scratch(const tp_shape *x_shape, int n, const void *attr)
 {
     const tp__windows w = tp__windows_of(x_shape, attr);
     (void)n;
-    return (size_t)(w.count[1] * w.inner) * sizeof(double);
+    return (size_t)(w.count[1] * w.inner + w.size[1] + 1) * sizeof(double);
 }
 
 tp_status tp__position_run(const tp_call *c)
@@ -285,6 +311,8 @@ tp_status tp__position_run(const tp_call *c)
         return TP_OK;
     }
     memset(s.best, 0, (size_t)windows * sizeof(double)); /* it is read before it counts */
+    if (s.x->dtype == TP_F32 && w.inner == 1 && w.a->stride[1] == 2)
+        s.separated = (float *)c->scratch + windows;
     const bool at_once = tp__find_taps(&w, &taps);
     for (; s.image < w.outer * image; s.image += image)
         for (int64_t i = 0; i < w.count[0]; i++, s.at += windows)

@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#define TP_VERIFY_OPS 0 /* not with positions that no position op made */
+
 #include "lists.h"
 #include "values.h"
 
@@ -318,6 +320,111 @@ static void test_bad_positions_stay_inside(void **state)
     }
 }
 
+/* ---- Other sizes ------------------------------------------------------------------------------------------ */
+
+typedef struct sizes {
+    int64_t h, w, to_h, to_w;
+} sizes;
+
+static const sizes resizings[] = {
+    {3, 5, 6, 10}, {3, 37, 6, 74}, {1, 1, 2, 2}, {2, 2, 4, 4}, {1, 20, 2, 40},
+    {3, 4, 9, 8},  {5, 7, 3, 11},  {6, 9, 4, 3}, {4, 3, 1, 1}, {3, 3, 3, 6},
+};
+enum { NEAREST, LINEAR, ALIGNED };
+
+/* How much of element e is in place j, of an axis that goes from `size` elements to `to` places. */
+static double part(int mode, int64_t size, int64_t to, int64_t j, int64_t e)
+{
+    double at = mode == NEAREST  ? floor((double)(j * size) / (double)to)
+                : mode == LINEAR ? ((double)j + 0.5) * (double)size / (double)to - 0.5
+                : to > 1         ? (double)j * (double)(size - 1) / (double)(to - 1)
+                                 : 0;
+    at = fmin(fmax(at, 0), (double)(size - 1));
+    return fmax(0, 1 - fabs(at - (double)e));
+}
+
+/* y from x, or for the transpose x from y. */
+static void resize_by_hand(int mode, int64_t images, sizes s, double *x, double *y, bool transposed)
+{
+    memset(transposed ? x : y, 0, (size_t)(images * (transposed ? s.h * s.w : s.to_h * s.to_w)) * sizeof *x);
+    for (int64_t p = 0; p < images * s.to_h * s.to_w; p++)
+        for (int64_t e = 0; e < s.h * s.w; e++) {
+            const double weight = part(mode, s.h, s.to_h, p / s.to_w % s.to_h, e / s.w) *
+                                  part(mode, s.w, s.to_w, p % s.to_w, e % s.w);
+            double *const element = &x[p / (s.to_h * s.to_w) * s.h * s.w + e];
+            if (transposed)
+                *element += weight * y[p];
+            else
+                y[p] += weight * *element;
+        }
+}
+
+static tp_tensor resize(int mode, tp_tensor x, sizes s)
+{
+    return mode == NEAREST ? tp_upsample_nearest(x, s.to_h, s.to_w)
+                           : tp_upsample_bilinear(x, s.to_h, s.to_w, &(tp_bilinear_options){mode == ALIGNED});
+}
+
+/* Every op between y and what it was made of, on its operand in blocks. */
+static void check_chain_in_blocks(const fixture *f, tp_tensor y, const tp_op *op)
+{
+    static double values[VALUES_MAX];
+    for (; tp_op_of(y) == op; y = tp_operand_of(y, 0)) {
+        const tp_tensor x = tp_operand_of(y, 0);
+        compute(x, values);
+        const tp_tensor blocks =
+            leaf_in_blocks(f, f->dtype, tp_shape_of(x).dim[2], tp_shape_of(x).dim[3], values);
+        check_blocks(f, op->name, y, &blocks, 1);
+    }
+}
+
+static void check_resizing(int mode, sizes s, tp_dtype dtype)
+{
+    static const geometry images = {.n = 1, .channels = 16, .block = 8};
+    static fixture f;
+    static double got[VALUES_MAX], expected_y[VALUES_MAX], expected_dx[VALUES_MAX];
+    f = (fixture){.g = &images, .tape = tp_tape_create(NULL), .dtype = dtype};
+    make_values(f.x, 16 * s.h * s.w, 1, false);
+    make_values(f.adjoint, 16 * s.to_h * s.to_w, 2, false);
+    f.image = make_leaf(f.tape, dtype, TP_SHAPE(1, 16, s.h, s.w), f.x);
+    f.seed = make_leaf(f.tape, dtype, TP_SHAPE(1, 16, s.to_h, s.to_w), f.adjoint);
+    resize_by_hand(mode, 16, s, f.x, expected_y, false);
+    resize_by_hand(mode, 16, s, expected_dx, f.adjoint, true);
+
+    const tp_tensor y = resize(mode, f.image, s), dx = gradient_of(&f, y);
+    compute(y, got);
+    assert_close("resized", got, expected_y, tp_count_of(y), tolerance(dtype));
+    compute(dx, got);
+    assert_close("gradient of the resized", got, expected_dx, tp_count_of(dx), 4 * tolerance(dtype));
+    check_chain_in_blocks(&f, y, op_named(tp__resampling_ops, "upsample"));
+    check_chain_in_blocks(&f, dx, op_named(tp__resampling_ops, "upsample_transpose"));
+    tp_tape_destroy(f.tape);
+}
+
+static void test_other_sizes(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof resizings / sizeof *resizings; k++)
+        for (int mode = NEAREST; mode <= ALIGNED; mode++) {
+            check_resizing(mode, resizings[k], TP_F32);
+            check_resizing(mode, resizings[k], TP_F64);
+        }
+}
+
+/* The same element is never multiplied by 0: an infinity beside it does not make it NaN. */
+static void test_a_weight_of_zero_hides_the_other(void **state)
+{
+    double y[8];
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = make_leaf(tape, TP_F32, TP_SHAPE(1, 1, 1, 4), (double[]){1, INFINITY, 3, NAN});
+    (void)state;
+    compute(tp_upsample_bilinear(x, 1, 8, NULL), y);
+    assert_same("twice", y, (double[]){1, INFINITY, INFINITY, INFINITY, INFINITY, NAN, NAN, NAN}, 8);
+    compute(tp_upsample_bilinear(x, 1, 7, &(tp_bilinear_options){.align_corners = true}), y);
+    assert_same("aligned", y, (double[]){1, INFINITY, INFINITY, INFINITY, 3, NAN, NAN}, 7);
+    tp_tape_destroy(tape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_means),
         cmocka_unit_test(test_derivatives_of_derivatives),
         cmocka_unit_test(test_bad_positions_stay_inside),
+        cmocka_unit_test(test_other_sizes),
+        cmocka_unit_test(test_a_weight_of_zero_hides_the_other),
     };
     return cmocka_run_group_tests_name("pooling", tests, NULL, NULL);
 }

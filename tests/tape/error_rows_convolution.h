@@ -373,7 +373,16 @@ static void resampling_large(fixture *f)
     RESULT(f, tp_upsample_nearest(images(f, 0, 1, 3, 3), INT64_C(1) << 31, 1));
 }
 
+static void resampling_blocks(fixture *f)
+{
+    RESULT(f, tp_upsample_bilinear(tp_input(f->tape, TP_F32, TP_SHAPE(1, 1, 4, 4, 8)), 8, 8, NULL));
+}
+
 static const error_row resampling_rows[] = {
+    {"blocks",
+     resampling_blocks,
+     TP_BAD_SHAPE,
+     {"upsample: images are [n,channels,height,width]: f32[1,1,4,4,8]"}},
     {"not images",
      resampling_rank,
      TP_BAD_SHAPE,
