@@ -81,6 +81,13 @@ size_t tp__share_scratch(const tp_shape *x_shape, int n, const void *attr);
 tp_status tp__mean_run(const tp_call *call);
 tp_status tp__share_run(const tp_call *call);
 
+/* Where a block of a constant length begins that covers element j of n >= length: the last block overlaps the one before rather than
+ * being shorter, where it does not matter that something is computed twice. */
+static inline int64_t tp__block_start(int64_t n, int64_t length, int64_t j)
+{
+    return j + length <= n ? j : n - length;
+}
+
 /* What is written for one dtype and one block is made for each by inlining it with these as constants. */
 #if defined(__GNUC__)
 #define TP__INLINED static inline __attribute__((always_inline))

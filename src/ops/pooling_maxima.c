@@ -10,72 +10,147 @@
 
 /* ---- Windows of 2 x 2, f32: a row of them at once ------------------------------------------------------------- */
 
-/* Each of n windows lies on two rows, a and b, 2 j elements from their starts; `at` is the position of a's start. */
+/* The windows on one image: `rows` of n each.  Window j of a row lies on two rows of the image, a and b, 2 j elements from their
+ * starts; `at` is the position of a's start. */
 typedef struct quads {
-    int64_t n, width;
+    int64_t rows, n, width;
     int32_t at;
 } quads;
 
-/* The first element that equals the largest one, or the first NaN: without branches, so that it becomes vector code. */
-TP__INLINED void quad_positions_of(quads q, int64_t inner, int32_t *restrict y, const float *restrict a,
+/* The position in a window: of the first element that equals the largest one, or of the first NaN. */
+static inline int32_t quad_position(float v0, float v1, float v2, float v3, int32_t width)
+{
+    const float above = v0 > v1 ? v0 : v1, below = v2 > v3 ? v2 : v3;
+    const float largest = above > below ? above : below; /* NaN if v3 is; wrong for others */
+    int32_t at = v2 == largest ? width : width + 1;
+    at = v1 == largest ? 1 : at;
+    at = v0 == largest ? 0 : at;
+    at = v2 != v2 ? width : at;
+    at = v1 != v1 ? 1 : at;
+    return v0 != v0 ? 0 : at;
+}
+
+/* Of plain images: `length` neighbours at once. */
+TP__INLINED void quad_positions_by(int64_t length, quads q, int32_t *restrict y, const float *restrict a,
+                                   const float *restrict b)
+{
+    const int32_t width = (int32_t)q.width;
+    for (int64_t j = 0; j < q.n; j += length) {
+        const int64_t start = tp__block_start(q.n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++) y[i] =
+            q.at + 2 * (int32_t)i + quad_position(a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1], width);
+    }
+}
+
+TP__INLINED void quad_positions_of(int64_t inner, quads q, int32_t *restrict y, const float *restrict a,
                                    const float *restrict b)
 {
     const int32_t width = (int32_t)q.width;
     for (int64_t j = 0; j < q.n; j++)
         for (int64_t k = 0; k < inner; k++) {
             const int64_t e = 2 * j * inner + k;
-            const float v0 = a[e], v1 = a[e + inner], v2 = b[e], v3 = b[e + inner];
-            const float above = v0 > v1 ? v0 : v1, below = v2 > v3 ? v2 : v3;
-            const float largest = above > below ? above : below; /* NaN if v3 is; wrong for others */
-            int32_t at = v2 == largest ? width : width + 1;
-            at = v1 == largest ? 1 : at;
-            at = v0 == largest ? 0 : at;
-            at = v2 != v2 ? width : at;
-            at = v1 != v1 ? 1 : at;
-            at = v0 != v0 ? 0 : at;
-            y[j * inner + k] = q.at + 2 * (int32_t)j + at;
+            y[j * inner + k] =
+                q.at + 2 * (int32_t)j + quad_position(a[e], a[e + inner], b[e], b[e + inner], width);
         }
 }
 
 TP_INSTRUCTION_SETS
-static void quad_positions(quads q, int64_t inner, int32_t *y, const float *a, const float *b)
+static void quad_positions(quads q, int64_t inner, int32_t *y, const float *x)
 {
-    switch (inner) {
-    case 1: quad_positions_of(q, 1, y, a, b); break;
-    case 8: quad_positions_of(q, 8, y, a, b); break;
-    case 16: quad_positions_of(q, 16, y, a, b); break;
-    default: quad_positions_of(q, inner, y, a, b);
+    const int64_t row = q.width * inner;
+    for (int64_t i = 0; i < q.rows; i++, y += q.n * inner, x += 2 * row, q.at += 2 * (int32_t)q.width) {
+        if (inner == 16)
+            quad_positions_of(16, q, y, x, x + row);
+        else if (inner == 8)
+            quad_positions_of(8, q, y, x, x + row);
+        else if (inner > 1)
+            quad_positions_of(inner, q, y, x, x + row);
+        else if (q.n >= 16)
+            quad_positions_by(16, q, y, x, x + row);
+        else if (q.n >= 8)
+            quad_positions_by(8, q, y, x, x + row);
+        else if (q.n >= 4)
+            quad_positions_by(4, q, y, x, x + row);
+        else
+            quad_positions_by(1, q, y, x, x + row);
     }
 }
 
-TP__INLINED void quad_pick_of(quads q, int64_t inner, uint32_t *restrict y, const int32_t *restrict at,
+/* Choosing by bits keeps compilers from branching. */
+static inline uint32_t mask(bool all)
+{
+    return all ? UINT32_MAX : 0;
+}
+
+static inline uint32_t quad_element(uint32_t v0, uint32_t v1, uint32_t v2, uint32_t v3, uint32_t width,
+                                    uint32_t p)
+{
+    return (v0 & mask(p == 0)) | (v1 & mask(p == 1)) | (v2 & mask(p == width)) | (v3 & mask(p == width + 1));
+}
+
+TP__INLINED void quad_pick_by(int64_t length, quads q, uint32_t *restrict y, const int32_t *restrict at,
                               const uint32_t *restrict a, const uint32_t *restrict b)
 {
-    const uint32_t width = (uint32_t)q.width;
+    for (int64_t j = 0; j < q.n; j += length) {
+        const int64_t start = tp__block_start(q.n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++) y[i] =
+            quad_element(a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1], (uint32_t)q.width,
+                         (uint32_t)at[i] - (uint32_t)q.at - 2 * (uint32_t)i);
+    }
+}
+
+TP__INLINED void quad_pick_of(int64_t inner, quads q, uint32_t *restrict y, const int32_t *restrict at,
+                              const uint32_t *restrict a, const uint32_t *restrict b)
+{
     for (int64_t j = 0; j < q.n; j++)
         for (int64_t k = 0; k < inner; k++) {
             const int64_t e = 2 * j * inner + k;
-            const uint32_t p = (uint32_t)at[j * inner + k] - (uint32_t)q.at - 2 * (uint32_t)j;
-            const uint32_t v0 = a[e], v1 = a[e + inner], v2 = b[e], v3 = b[e + inner];
-            uint32_t value = p == 1 ? v1 : v0;
-            value = p == width ? v2 : value;
-            y[j * inner + k] = p == width + 1 ? v3 : value;
+            y[j * inner + k] = quad_element(a[e], a[e + inner], b[e], b[e + inner], (uint32_t)q.width,
+                                            (uint32_t)at[j * inner + k] - (uint32_t)q.at - 2 * (uint32_t)j);
         }
 }
 
 TP_INSTRUCTION_SETS
-static void quad_pick(quads q, int64_t inner, uint32_t *y, const int32_t *at, const uint32_t *a,
-                      const uint32_t *b)
+static void quad_pick(quads q, int64_t inner, uint32_t *y, const int32_t *at, const uint32_t *x)
 {
-    switch (inner) {
-    case 1: quad_pick_of(q, 1, y, at, a, b); break;
-    case 8: quad_pick_of(q, 8, y, at, a, b); break;
-    case 16: quad_pick_of(q, 16, y, at, a, b); break;
-    default: quad_pick_of(q, inner, y, at, a, b);
+    const int64_t row = q.width * inner, windows = q.n * inner;
+    for (int64_t i = 0; i < q.rows;
+         i++, y += windows, at += windows, x += 2 * row, q.at += 2 * (int32_t)q.width) {
+        if (inner == 16)
+            quad_pick_of(16, q, y, at, x, x + row);
+        else if (inner == 8)
+            quad_pick_of(8, q, y, at, x, x + row);
+        else if (inner > 1)
+            quad_pick_of(inner, q, y, at, x, x + row);
+        else if (q.n >= 16)
+            quad_pick_by(16, q, y, at, x, x + row);
+        else if (q.n >= 8)
+            quad_pick_by(8, q, y, at, x, x + row);
+        else if (q.n >= 4)
+            quad_pick_by(4, q, y, at, x, x + row);
+        else
+            quad_pick_by(1, q, y, at, x, x + row);
     }
 }
 
-TP__INLINED void quad_put_of(quads q, int64_t inner, uint32_t *restrict a, uint32_t *restrict b,
+TP__INLINED void quad_put_by(int64_t length, quads q, uint32_t *restrict a, uint32_t *restrict b,
+                             const int32_t *restrict at, const uint32_t *restrict g)
+{
+    const uint32_t width = (uint32_t)q.width;
+    for (int64_t j = 0; j < q.n; j += length) {
+        const int64_t start = tp__block_start(q.n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++)
+        {
+            const uint32_t p = (uint32_t)at[i] - (uint32_t)q.at - 2 * (uint32_t)i;
+            a[2 * i] = g[i] & mask(p == 0);
+            a[2 * i + 1] = g[i] & mask(p == 1);
+            b[2 * i] = g[i] & mask(p == width);
+            b[2 * i + 1] = g[i] & mask(p == width + 1);
+        }
+    }
+}
+
+TP__INLINED void quad_put_of(int64_t inner, quads q, uint32_t *restrict a, uint32_t *restrict b,
                              const int32_t *restrict at, const uint32_t *restrict g)
 {
     const uint32_t width = (uint32_t)q.width;
@@ -84,69 +159,68 @@ TP__INLINED void quad_put_of(quads q, int64_t inner, uint32_t *restrict a, uint3
             const int64_t e = 2 * j * inner + k;
             const uint32_t p = (uint32_t)at[j * inner + k] - (uint32_t)q.at - 2 * (uint32_t)j;
             const uint32_t value = g[j * inner + k];
-            a[e] = p == 0 ? value : 0;
-            a[e + inner] = p == 1 ? value : 0;
-            b[e] = p == width ? value : 0;
-            b[e + inner] = p == width + 1 ? value : 0;
+            a[e] = value & mask(p == 0);
+            a[e + inner] = value & mask(p == 1);
+            b[e] = value & mask(p == width);
+            b[e + inner] = value & mask(p == width + 1);
         }
 }
 
 TP_INSTRUCTION_SETS
-static void quad_put(quads q, int64_t inner, uint32_t *a, uint32_t *b, const int32_t *at, const uint32_t *g)
+static void quad_put(quads q, int64_t inner, uint32_t *y, const int32_t *at, const uint32_t *g)
 {
-    switch (inner) {
-    case 1: quad_put_of(q, 1, a, b, at, g); break;
-    case 8: quad_put_of(q, 8, a, b, at, g); break;
-    case 16: quad_put_of(q, 16, a, b, at, g); break;
-    default: quad_put_of(q, inner, a, b, at, g);
+    const int64_t row = q.width * inner, windows = q.n * inner;
+    for (int64_t i = 0; i < q.rows;
+         i++, g += windows, at += windows, y += 2 * row, q.at += 2 * (int32_t)q.width) {
+        if (inner == 16)
+            quad_put_of(16, q, y, y + row, at, g);
+        else if (inner == 8)
+            quad_put_of(8, q, y, y + row, at, g);
+        else if (inner > 1)
+            quad_put_of(inner, q, y, y + row, at, g);
+        else if (q.n >= 16)
+            quad_put_by(16, q, y, y + row, at, g);
+        else if (q.n >= 8)
+            quad_put_by(8, q, y, y + row, at, g);
+        else if (q.n >= 4)
+            quad_put_by(4, q, y, y + row, at, g);
+        else
+            quad_put_by(1, q, y, y + row, at, g);
+        for (int64_t k = 2 * windows; k < row; k++) /* a last column that is in no window */
+            y[k] = y[row + k] = 0;
     }
 }
 
-/* Row i of the windows on one image. */
-static quads quads_of(const tp__windows *w, int64_t i)
+static quads quads_of(const tp__windows *w)
 {
-    return (quads){w->count[1], w->size[1], (int32_t)(2 * i * w->size[1])};
+    return (quads){w->count[0], w->count[1], w->size[1], 0};
 }
 
 static void find_in_quads(const tp_call *c, const tp__windows *w)
 {
-    const float *x = c->x[0].data;
-    int32_t *y = c->y.data;
-    const int64_t row = w->size[1] * w->inner;
-
-    for (int64_t o = 0; o < w->outer; o++, x += w->size[0] * row)
-        for (int64_t i = 0; i < w->count[0]; i++, y += w->count[1] * w->inner)
-            quad_positions(quads_of(w, i), w->inner, y, x + 2 * i * row, x + (2 * i + 1) * row);
+    const int64_t image = w->size[0] * w->size[1] * w->inner, windows = w->count[0] * w->count[1] * w->inner;
+    for (int64_t o = 0; o < w->outer; o++)
+        quad_positions(quads_of(w), w->inner, (int32_t *)c->y.data + o * windows,
+                       (const float *)c->x[0].data + o * image);
 }
 
 static void pick_from_quads(const tp_call *c, const tp__windows *w)
 {
-    const uint32_t *x = c->x[0].data;
-    const int32_t *at = c->x[1].data;
-    uint32_t *y = c->y.data;
-    const int64_t row = w->size[1] * w->inner, windows = w->count[1] * w->inner;
-
-    for (int64_t o = 0; o < w->outer; o++, x += w->size[0] * row)
-        for (int64_t i = 0; i < w->count[0]; i++, y += windows, at += windows)
-            quad_pick(quads_of(w, i), w->inner, y, at, x + 2 * i * row, x + (2 * i + 1) * row);
+    const int64_t image = w->size[0] * w->size[1] * w->inner, windows = w->count[0] * w->count[1] * w->inner;
+    for (int64_t o = 0; o < w->outer; o++)
+        quad_pick(quads_of(w), w->inner, (uint32_t *)c->y.data + o * windows,
+                  (const int32_t *)c->x[1].data + o * windows, (const uint32_t *)c->x[0].data + o * image);
 }
 
 static void put_into_quads(const tp_call *c, const tp__windows *w)
 {
-    const uint32_t *g = c->x[0].data;
-    const int32_t *at = c->x[1].data;
-    uint32_t *y = c->y.data;
-    const int64_t row = w->size[1] * w->inner, windows = w->count[1] * w->inner;
-    const int64_t covered = 2 * windows, below = w->size[0] - 2 * w->count[0];
-
+    const int64_t image = w->size[0] * w->size[1] * w->inner, windows = w->count[0] * w->count[1] * w->inner,
+                  covered = 2 * w->count[0] * w->size[1] * w->inner;
     for (int64_t o = 0; o < w->outer; o++) {
-        for (int64_t i = 0; i < w->count[0]; i++, y += 2 * row, g += windows, at += windows) {
-            quad_put(quads_of(w, i), w->inner, y, y + row, at, g);
-            for (int64_t k = covered; k < row; k++) /* a last column that is in no window */
-                y[k] = y[row + k] = 0;
-        }
-        memset(y, 0, (size_t)(below * row) * sizeof *y); /* a last row */
-        y += below * row;
+        uint32_t *y = (uint32_t *)c->y.data + o * image;
+        quad_put(quads_of(w), w->inner, y, (const int32_t *)c->x[1].data + o * windows,
+                 (const uint32_t *)c->x[0].data + o * windows);
+        memset(y + covered, 0, (size_t)(image - covered) * sizeof *y); /* a last row */
     }
 }
 
@@ -190,7 +264,7 @@ TP__INLINED void meet_f64_of(meeting m, int64_t inner, double *restrict best, in
 TP__INLINED void meet_f32_in_blocks(meeting m, int64_t block, float *best, int32_t *at, const float *x)
 {
     for (int64_t j = 0; j < m.n; j += block) {
-        const int64_t from = j + block <= m.n ? j : m.n - block;
+        const int64_t from = tp__block_start(m.n, block, j);
         meet_f32_of((meeting){block, 1, 1, m.first + (int32_t)from * m.step, m.step}, 1, best + from,
                     at + from, x + from);
     }

@@ -11,40 +11,75 @@
 /* ---- Windows of 2 x 2: a row of them at once -------------------------------------------------------------------- */
 
 /* Window j lies on two rows, a and b, 2 j elements from their starts. */
-TP__INLINED void quad_means_of(tp_dtype dtype, int64_t n, int64_t inner, void *restrict y,
+TP__INLINED double quad_mean(tp_dtype dtype, const void *a, const void *b, int64_t e, int64_t inner)
+{
+    const double left = 0.0 + tp__get(dtype, a, e) + tp__get(dtype, b, e),
+                 right = 0.0 + tp__get(dtype, a, e + inner) + tp__get(dtype, b, e + inner);
+    return (left + right) / 4;
+}
+
+/* Of plain images: `length` neighbours at once. */
+TP__INLINED void quad_means_by(int64_t length, int64_t n, float *restrict y, const float *restrict a,
+                               const float *restrict b)
+{
+    for (int64_t j = 0; j < n; j += length) {
+        const int64_t start = tp__block_start(n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++) y[i] =
+            (float)quad_mean(TP_F32, a, b, 2 * i, 1);
+    }
+}
+
+TP__INLINED void quad_means_of(tp_dtype dtype, int64_t inner, int64_t n, void *restrict y,
                                const void *restrict a, const void *restrict b)
 {
     for (int64_t j = 0; j < n; j++)
-        for (int64_t k = 0; k < inner; k++) {
-            const int64_t e = 2 * j * inner + k;
-            const double left = 0.0 + tp__get(dtype, a, e) + tp__get(dtype, b, e),
-                         right = 0.0 + tp__get(dtype, a, e + inner) + tp__get(dtype, b, e + inner);
-            tp__set(dtype, y, j * inner + k, (left + right) / 4);
-        }
+        for (int64_t k = 0; k < inner; k++)
+            tp__set(dtype, y, j * inner + k, quad_mean(dtype, a, b, 2 * j * inner + k, inner));
 }
 
 TP_INSTRUCTION_SETS
-static void quad_means(tp_dtype dtype, int64_t n, int64_t inner, void *y, const void *a, const void *b)
+static void quad_means(tp_dtype dtype, int64_t inner, int64_t n, void *y, const void *a, const void *b)
 {
     if (dtype == TP_F64)
-        quad_means_of(TP_F64, n, inner, y, a, b);
-    else if (inner == 1)
-        quad_means_of(TP_F32, n, 1, y, a, b);
-    else if (inner == 8)
-        quad_means_of(TP_F32, n, 8, y, a, b);
+        quad_means_of(TP_F64, inner, n, y, a, b);
     else if (inner == 16)
-        quad_means_of(TP_F32, n, 16, y, a, b);
+        quad_means_of(TP_F32, 16, n, y, a, b);
+    else if (inner == 8)
+        quad_means_of(TP_F32, 8, n, y, a, b);
+    else if (inner > 1)
+        quad_means_of(TP_F32, inner, n, y, a, b);
+    else if (n >= 16)
+        quad_means_by(16, n, y, a, b);
+    else if (n >= 8)
+        quad_means_by(8, n, y, a, b);
+    else if (n >= 4)
+        quad_means_by(4, n, y, a, b);
     else
-        quad_means_of(TP_F32, n, inner, y, a, b);
+        quad_means_by(1, n, y, a, b);
 }
 
-TP__INLINED void quad_shares_of(tp_dtype dtype, int64_t n, int64_t inner, void *restrict a, void *restrict b,
+TP__INLINED double quad_share(tp_dtype dtype, const void *g, int64_t e)
+{
+    return 0.0 + tp__get(dtype, g, e) / 4;
+}
+
+TP__INLINED void quad_shares_by(int64_t length, int64_t n, float *restrict a, float *restrict b,
+                                const float *restrict g)
+{
+    for (int64_t j = 0; j < n; j += length) {
+        const int64_t start = tp__block_start(n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++) a[2 * i] = a[2 * i + 1] = b[2 * i] =
+            b[2 * i + 1] = (float)quad_share(TP_F32, g, i);
+    }
+}
+
+TP__INLINED void quad_shares_of(tp_dtype dtype, int64_t inner, int64_t n, void *restrict a, void *restrict b,
                                 const void *restrict g)
 {
     for (int64_t j = 0; j < n; j++)
         for (int64_t k = 0; k < inner; k++) {
             const int64_t e = 2 * j * inner + k;
-            const double share = 0.0 + tp__get(dtype, g, j * inner + k) / 4;
+            const double share = quad_share(dtype, g, j * inner + k);
             tp__set(dtype, a, e, share);
             tp__set(dtype, a, e + inner, share);
             tp__set(dtype, b, e, share);
@@ -53,18 +88,24 @@ TP__INLINED void quad_shares_of(tp_dtype dtype, int64_t n, int64_t inner, void *
 }
 
 TP_INSTRUCTION_SETS
-static void quad_shares(tp_dtype dtype, int64_t n, int64_t inner, void *a, void *b, const void *g)
+static void quad_shares(tp_dtype dtype, int64_t inner, int64_t n, void *a, void *b, const void *g)
 {
     if (dtype == TP_F64)
-        quad_shares_of(TP_F64, n, inner, a, b, g);
-    else if (inner == 1)
-        quad_shares_of(TP_F32, n, 1, a, b, g);
-    else if (inner == 8)
-        quad_shares_of(TP_F32, n, 8, a, b, g);
+        quad_shares_of(TP_F64, inner, n, a, b, g);
     else if (inner == 16)
-        quad_shares_of(TP_F32, n, 16, a, b, g);
+        quad_shares_of(TP_F32, 16, n, a, b, g);
+    else if (inner == 8)
+        quad_shares_of(TP_F32, 8, n, a, b, g);
+    else if (inner > 1)
+        quad_shares_of(TP_F32, inner, n, a, b, g);
+    else if (n >= 16)
+        quad_shares_by(16, n, a, b, g);
+    else if (n >= 8)
+        quad_shares_by(8, n, a, b, g);
+    else if (n >= 4)
+        quad_shares_by(4, n, a, b, g);
     else
-        quad_shares_of(TP_F32, n, inner, a, b, g);
+        quad_shares_by(1, n, a, b, g);
 }
 
 static char *element(const tp_array *x, int64_t i)
@@ -78,7 +119,7 @@ static void mean_of_quads(const tp_call *c, const tp__windows *w)
     for (int64_t o = 0; o < w->outer; o++)
         for (int64_t i = 0; i < w->count[0]; i++) {
             const char *x = element(&c->x[0], (o * w->size[0] + 2 * i) * row);
-            quad_means(c->y.dtype, w->count[1], w->inner, element(&c->y, (o * w->count[0] + i) * windows), x,
+            quad_means(c->y.dtype, w->inner, w->count[1], element(&c->y, (o * w->count[0] + i) * windows), x,
                        x + (size_t)row * tp_dtype_size(c->y.dtype));
         }
 }
@@ -91,7 +132,7 @@ static void share_by_quads(const tp_call *c, const tp__windows *w)
     for (int64_t o = 0; o < w->outer; o++) {
         for (int64_t i = 0; i < w->count[0]; i++) {
             char *a = element(&c->y, (o * w->size[0] + 2 * i) * row), *b = a + (size_t)row * size;
-            quad_shares(c->y.dtype, w->count[1], w->inner, a, b,
+            quad_shares(c->y.dtype, w->inner, w->count[1], a, b,
                         element(&c->x[0], (o * w->count[0] + i) * windows));
             memset(b - uncovered, 0, uncovered); /* a last column that is in no window */
             memset(b + (size_t)row * size - uncovered, 0, uncovered);

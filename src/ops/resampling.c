@@ -116,7 +116,16 @@ static layout make_layout(const tp_call *c, bool transposed)
 
 /* ---- Nearest -------------------------------------------------------------------------------------------------------- */
 
-TP__INLINED void repeat_4_of(int64_t n, int64_t inner, uint32_t *restrict y, const uint32_t *restrict x)
+/* Numbers side by side: `length` neighbours at once. */
+TP__INLINED void repeat_4_by(int64_t length, int64_t n, uint32_t *restrict y, const uint32_t *restrict x)
+{
+    for (int64_t j = 0; j < n; j += length) {
+        const int64_t start = tp__block_start(n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++) y[2 * i] = y[2 * i + 1] = x[i];
+    }
+}
+
+TP__INLINED void repeat_4_of(int64_t inner, int64_t n, uint32_t *restrict y, const uint32_t *restrict x)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < inner; k++)
@@ -125,14 +134,22 @@ TP__INLINED void repeat_4_of(int64_t n, int64_t inner, uint32_t *restrict y, con
 
 /* Every line twice. */
 TP_INSTRUCTION_SETS
-static void repeat_4(int64_t n, int64_t inner, uint32_t *y, const uint32_t *x)
+static void repeat_4(int64_t inner, int64_t n, uint32_t *y, const uint32_t *x)
 {
-    switch (inner) {
-    case 1: repeat_4_of(n, 1, y, x); break;
-    case 8: repeat_4_of(n, 8, y, x); break;
-    case 16: repeat_4_of(n, 16, y, x); break;
-    default: repeat_4_of(n, inner, y, x);
-    }
+    if (inner == 16)
+        repeat_4_of(16, n, y, x);
+    else if (inner == 8)
+        repeat_4_of(8, n, y, x);
+    else if (inner > 1)
+        repeat_4_of(inner, n, y, x);
+    else if (n >= 16)
+        repeat_4_by(16, n, y, x);
+    else if (n >= 8)
+        repeat_4_by(8, n, y, x);
+    else if (n >= 4)
+        repeat_4_by(4, n, y, x);
+    else
+        repeat_4_by(1, n, y, x);
 }
 
 /* One array of the axis and what is inside it: lines as they are. */
@@ -140,10 +157,6 @@ static void copy_lines(const layout *l, char *y, const char *x)
 {
     const size_t size = tp_dtype_size(l->dtype), line = (size_t)l->inner * size;
 
-    if (l->twice && size == sizeof(uint32_t)) {
-        repeat_4(l->few, l->inner, (uint32_t *)(void *)y, (const uint32_t *)(const void *)x);
-        return;
-    }
     for (int64_t j = 0; j < l->many; j++) {
         const int64_t low = l->place[j].low;
         if (l->inner > 1)
@@ -155,7 +168,16 @@ static void copy_lines(const layout *l, char *y, const char *x)
     }
 }
 
-TP__INLINED void add_pairs_of(tp_dtype dtype, int64_t n, int64_t inner, void *restrict y,
+TP__INLINED void add_pairs_by(int64_t length, int64_t n, float *restrict y, const float *restrict x)
+{
+    for (int64_t j = 0; j < n; j += length) {
+        const int64_t start = tp__block_start(n, length, j);
+        TP_SIMD_ for (int64_t i = start; i < start + length; i++) y[i] =
+            (float)(0.0 + (double)x[2 * i] + (double)x[2 * i + 1]);
+    }
+}
+
+TP__INLINED void add_pairs_of(tp_dtype dtype, int64_t inner, int64_t n, void *restrict y,
                               const void *restrict x)
 {
     for (int64_t i = 0; i < n; i++)
@@ -166,18 +188,24 @@ TP__INLINED void add_pairs_of(tp_dtype dtype, int64_t n, int64_t inner, void *re
 
 /* The sum of each two lines. */
 TP_INSTRUCTION_SETS
-static void add_pairs(tp_dtype dtype, int64_t n, int64_t inner, void *y, const void *x)
+static void add_pairs(tp_dtype dtype, int64_t inner, int64_t n, void *y, const void *x)
 {
     if (dtype == TP_F64)
-        add_pairs_of(TP_F64, n, inner, y, x);
-    else if (inner == 1)
-        add_pairs_of(TP_F32, n, 1, y, x);
-    else if (inner == 8)
-        add_pairs_of(TP_F32, n, 8, y, x);
+        add_pairs_of(TP_F64, inner, n, y, x);
     else if (inner == 16)
-        add_pairs_of(TP_F32, n, 16, y, x);
+        add_pairs_of(TP_F32, 16, n, y, x);
+    else if (inner == 8)
+        add_pairs_of(TP_F32, 8, n, y, x);
+    else if (inner > 1)
+        add_pairs_of(TP_F32, inner, n, y, x);
+    else if (n >= 16)
+        add_pairs_by(16, n, y, x);
+    else if (n >= 8)
+        add_pairs_by(8, n, y, x);
+    else if (n >= 4)
+        add_pairs_by(4, n, y, x);
     else
-        add_pairs_of(TP_F32, n, inner, y, x);
+        add_pairs_by(1, n, y, x);
 }
 
 /* ---- Linear ----------------------------------------------------------------------------------------------------------- */
@@ -313,6 +341,10 @@ static tp_status resample_run(const tp_call *c)
     const int64_t mode = ((const resample_attr *)c->attr)->mode;
     const size_t line = (size_t)l.inner * tp_dtype_size(l.dtype);
 
+    if (mode == NEAREST && l.twice && l.dtype == TP_F32) {
+        repeat_4(l.inner, l.outer * l.few, c->y.data, c->x[0].data);
+        return TP_OK;
+    }
     for (int64_t o = 0; o < l.outer; o++) {
         char *y = (char *)c->y.data + (size_t)(o * l.many) * line;
         const char *x = (const char *)c->x[0].data + (size_t)(o * l.few) * line;
@@ -337,12 +369,14 @@ static tp_status transpose_run(const tp_call *c)
     const int64_t mode = ((const resample_attr *)c->attr)->mode;
     const size_t line = (size_t)l.inner * tp_dtype_size(l.dtype);
 
+    if (mode == NEAREST && l.twice) {
+        add_pairs(l.dtype, l.inner, l.outer * l.few, c->y.data, c->x[0].data);
+        return TP_OK;
+    }
     for (int64_t o = 0; o < l.outer; o++) {
         char *y = (char *)c->y.data + (size_t)(o * l.few) * line;
         const char *x = (const char *)c->x[0].data + (size_t)(o * l.many) * line;
-        if (mode == NEAREST && l.twice) {
-            add_pairs(l.dtype, l.few, l.inner, y, x);
-        } else if (mode == LINEAR && l.twice) {
+        if (mode == LINEAR && l.twice) {
             collect(&l, 0, 1, y, x);
             collect_pairs(&l, y, x);
             collect(&l, l.few - 1, l.few, y, x);
