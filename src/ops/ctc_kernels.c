@@ -100,13 +100,13 @@ static void fill(double *x, int64_t n, double value)
         x[k] = value;
 }
 
-/* 0 where label k - 1 leads to label k, else -inf; one more than the width. */
+/* 1 where label k - 1 leads to label k, else 0; one more than the width. */
 static void fill_skips(const tp__ctc_sequence *s, double *skip)
 {
-    fill(skip, s->width + 1, -(double)INFINITY);
+    fill(skip, s->width + 1, 0);
     for (int64_t k = 1; k < s->labels; k++)
         if (s->label[k] != s->label[k - 1])
-            skip[k] = 0;
+            skip[k] = 1;
 }
 
 /* The log-probabilities of the labels in frame t; returns that of the blank. */
@@ -125,23 +125,16 @@ static double gather(const tp__ctc *p, const tp__ctc_sequence *s, int64_t t, dou
     return x[p->blank];
 }
 
-/* log(e^a + e^b), and of three; of nothing but -inf, that. */
-static inline double log_sum2(double a, double b)
+/* log(e^a + e^b); of nothing but -inf, that. */
+static inline double log_sum(double a, double b)
 {
     const double most = TP_MAX(a, b), least = TP_MIN(a, b);
-    const double y = most + TP_LOG1P(TP_EXP(least - most));
+    const double y = most + TP_SOFTPLUS(least - most);
     return most == -(double)INFINITY ? most : y;
 }
 
-static inline double log_sum3(double a, double b, double c)
-{
-    const double more = TP_MAX(a, b), less = TP_MIN(a, b);
-    const double most = TP_MAX(more, c), other = TP_MIN(more, c);
-    const double y = most + TP_LOG1P(TP_EXP(less - most) + TP_EXP(other - most));
-    return most == -(double)INFINITY ? most : y;
-}
-
-/* From alpha of a frame to that of the next, where the blank has the log-probability `blank` and the labels e. */
+/* From alpha of a frame to that of the next, where the blank has the log-probability `blank` and the labels e.  What leads to
+ * blank k, from blank k and label k - 1, is also what leads to label k from elsewhere, unless label k - 1 is the same. */
 TP_INSTRUCTION_SETS
 static void forward_step(int64_t n, int64_t width, const double *before, const double *skip, double blank,
                          const double *e, double *restrict after)
@@ -149,11 +142,10 @@ static void forward_step(int64_t n, int64_t width, const double *before, const d
     const double *label = before + width, *previous = label - 1;
     TP_SIMD_ for (int64_t k = 0; k < n; k++)
     {
-        after[k] = log_sum2(before[k], previous[k]) + blank;
-    }
-    TP_SIMD_ for (int64_t k = 0; k < n; k++)
-    {
-        after[width + k] = log_sum3(label[k], before[k], previous[k] + skip[k]) + e[k];
+        const double from_both = log_sum(before[k], previous[k]);
+        const double from_elsewhere = skip[k] != 0 ? from_both : before[k];
+        after[k] = from_both + blank;
+        after[width + k] = log_sum(label[k], from_elsewhere) + e[k];
     }
 }
 
@@ -164,11 +156,11 @@ static void backward_step(int64_t n, const double *blank, const double *label, c
 {
     TP_SIMD_ for (int64_t k = 0; k < n; k++)
     {
-        to_blank[k] = log_sum2(blank[k], label[k]);
+        to_blank[k] = log_sum(blank[k], label[k]);
     }
     TP_SIMD_ for (int64_t k = 0; k < n; k++)
     {
-        to_label[k] = log_sum3(label[k], blank[k + 1], label[k + 1] + skip[k + 1]);
+        to_label[k] = log_sum(label[k], skip[k + 1] != 0 ? to_blank[k + 1] : blank[k + 1]);
     }
 }
 
@@ -239,7 +231,7 @@ static double log_probability(const tp__ctc *p, const tp__ctc_sequence *s, const
     if (s->frames == 0)
         return s->labels == 0 ? 0 : -(double)INFINITY;
     const double *last = alpha + (s->n * p->frames + s->frames - 1) * 2 * p->width;
-    return log_sum2(last[s->labels], last[p->width + s->labels - 1]); /* of no labels that is -inf */
+    return log_sum(last[s->labels], last[p->width + s->labels - 1]); /* of no labels that is -inf */
 }
 
 tp_status tp__ctc_nll(const tp_call *c)
