@@ -14,11 +14,37 @@ static tp_tensor number(tp_tensor at, double value)
 
 /* ---- relu, leaky_relu ------------------------------------------------------------------------------ */
 
+TP_MAP1(relu, x <= 0 ? 0 : x) /* this way round a NaN stays */
+TP_MAP1_I32(relu, x <= 0 ? 0 : x)
+TP_FUSED2(relu_add, a + b <= 0 ? 0 : a + b)
+TP_FUSED2(relu_sub, a - b <= 0 ? 0 : a - b)
+
+static const tp_fusion relu_fusion[] = {
+    {&tp__add, 0, NULL, 0, TP_FUSED_KERNELS(relu_add)},
+    {&tp__sub, 0, NULL, 0, TP_FUSED_KERNELS(relu_sub)},
+    {.inner = NULL},
+};
+
+/* By the result, which is 0 just where the operand is not above 0: so the operand need not be kept. */
+static void relu_vjp(const tp_vjp *d)
+{
+    const tp_tensor below = tp_less_equal(d->y, number(d->y, 0));
+    d->dx[0] = tp_record(&tp__drop, (tp_tensor[]){below, d->g}, 2, NULL);
+}
+
+static const tp_op relu = {
+    .name = "relu",
+    .kind = TP_MAP,
+    .arity = 1,
+    .flags = TP_OP_FINITE,
+    .vjp = relu_vjp,
+    .fusion = relu_fusion,
+    TP_MAP_KERNELS_I32(relu),
+};
+
 tp_tensor tp_relu(tp_tensor x)
 {
-    if (x.tape == NULL)
-        return x;
-    return tp_where(tp_less_equal(x, number(x, 0)), number(x, 0), x); /* this way round a NaN stays */
+    return tp_record(&relu, &x, 1, NULL);
 }
 
 tp_tensor tp_leaky_relu(tp_tensor x, double slope)
@@ -226,5 +252,5 @@ tp_tensor tp_gelu_tanh(tp_tensor x)
     return tp_mul(x, tp_sigmoid(tp_mul(x, inner)));
 }
 
-const tp_op *const tp__activation_ops[] = {&sigmoid,       &softplus,  &sigmoid_tail,
+const tp_op *const tp__activation_ops[] = {&relu,          &sigmoid,   &softplus, &sigmoid_tail,
                                            &softplus_tail, &mish_gate, NULL};

@@ -118,7 +118,7 @@ static const tp_fusion add_fusion[] = {
     {.inner = NULL},
 };
 
-static const tp_op add = {
+const tp_op tp__add = {
     .name = "add",
     .kind = TP_MAP,
     .arity = 2,
@@ -131,7 +131,7 @@ static const tp_op add = {
 
 tp_tensor tp_add(tp_tensor a, tp_tensor b)
 {
-    return record2(&add, a, b);
+    return record2(&tp__add, a, b);
 }
 
 /* ---- sub ------------------------------------------------------------------------------------------- */
@@ -436,5 +436,5 @@ tp_tensor tp_clamp(tp_tensor x, double low, double high)
     return y;
 }
 
-const tp_op *const tp__arithmetic_ops[] = {&tp__neg, &add,      &tp__sub, &tp__mul, &divide, &tp__square,
+const tp_op *const tp__arithmetic_ops[] = {&tp__neg, &tp__add,      &tp__sub, &tp__mul, &divide, &tp__square,
                                            &sign,    &absolute, &maximum, &minimum, NULL};
