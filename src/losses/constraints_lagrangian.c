@@ -24,19 +24,24 @@ static bool check_term(tp_tensor c, tp_tensor *multiplier, tp_tensor *rho)
     return tp_count_of(*rho) == 1;
 }
 
-static tp_tensor equality_term(tp_tensor h, tp_tensor lambda, tp_tensor rho)
+/* sum(multiplier * x) + rho / 2 sum(x^2): with the factor outside, its derivative is one product and a sum. */
+static tp_tensor weighted_with_squares(tp_tensor x, tp_tensor multiplier, tp_tensor rho)
 {
-    return tp_sum(tp_mul(h, tp_add(lambda, tp_scale(tp_mul(rho, h), 0.5))));
+    return tp_add(tp_sum(tp_mul(multiplier, x)), tp_mul(tp_sum(tp_square(x)), tp_scale(rho, 0.5)));
 }
 
-/* (max(0, mu + rho g)^2 - mu^2) / (2 rho) multiplied out: s (mu + rho s / 2) with s = max(g, -mu / rho).  A difference of squares
- * would lose digits; and no number that must be computed from rho stands between the elements and their sum, so that loss and
- * gradient are one pass.  At the tie the derivative by s is 0 whichever side it takes. */
+static tp_tensor equality_term(tp_tensor h, tp_tensor lambda, tp_tensor rho)
+{
+    return weighted_with_squares(h, lambda, rho);
+}
+
+/* (max(0, mu + rho g)^2 - mu^2) / (2 rho) multiplied out: mu s + rho s^2 / 2 with s = max(g, -mu / rho).  A difference of squares
+ * would lose digits.  At the tie the derivative by s is 0 whichever side it takes. */
 static tp_tensor inequality_term(tp_tensor g, tp_tensor mu, tp_tensor rho)
 {
-    const tp_tensor idle = tp_neg(tp_div(mu, rho));
+    const tp_tensor idle = tp_mul(mu, tp_div(tp_scalar(mu.tape, -1), rho)); /* one division, not one each */
     const tp_tensor s = tp_where(tp_greater(g, idle), g, idle);
-    return tp_sum(tp_mul(s, tp_add(mu, tp_scale(tp_mul(rho, s), 0.5))));
+    return weighted_with_squares(s, mu, rho);
 }
 
 tp_tensor tp_augmented_equality(tp_tensor h, tp_tensor multiplier, tp_tensor rho)
