@@ -18,8 +18,8 @@ TP_MAP2_I32(less_equal, a <= b)
 
 #define COMPARISON(NAME)                                                                                     \
     {                                                                                                        \
-        .name = #NAME, .kind = TP_MAP, .arity = 2, .flags = TP_OP_FINITE, .vjp = tp_zero_derivative,         \
-        TP_MAP_KERNELS_I32(NAME)                                                                             \
+        .name = #NAME, .kind = TP_MAP, .arity = 2, .flags = TP_OP_FINITE | TP_OP_CHEAP,                      \
+        .vjp = tp_zero_derivative, TP_MAP_KERNELS_I32(NAME)                                                  \
     }
 
 static const tp_op equal = COMPARISON(equal);

@@ -314,7 +314,7 @@ static bool join_reduction(planner *p, tp__kernel *kernel, int32_t s, const tp_s
     return add_node(p, kernel, s, true);
 }
 
-/* Operands that waited for a reader go right before its kernel. */
+/* Calls that waited for a reader go right before its kernel. */
 static bool place_waiting_operands(planner *p, int32_t s)
 {
     const tp__step *step = &p->program->step[s];
@@ -332,13 +332,14 @@ static bool place_waiting_operands(planner *p, int32_t s)
     return true;
 }
 
-static bool place_in_loop(planner *p, int32_t s)
+/* In a loop that comes after all operands, and at `after` or later. */
+static bool place_in_loop(planner *p, int32_t s, int32_t after)
 {
     const tp__step *step = &p->program->step[s];
     const bool reduces = step->op->kind == TP_REDUCE;
     const tp_shape *walked = reduces ? &p->program->step[step->input[0]].shape : &step->shape;
     const tp_shape space = without_ones(walked);
-    const int32_t lowest = operands_order(p, s);
+    const int32_t own = operands_order(p, s), lowest = own > after ? own : after;
     uint32_t mask = 0;
 
     for (int64_t d = 0, at = 0; reduces && d < walked->rank; d++)
@@ -366,10 +367,59 @@ static bool place_in_loop(planner *p, int32_t s)
     return add_node(p, kernel, s, reduces);
 }
 
-/* Does it depend on nothing that is computed before, so that it may run at any time? */
+/* Maps that waited for this reader go to where it can be. */
+static bool place_waiting_maps(planner *p, int32_t s)
+{
+    const tp__step *step = &p->program->step[s];
+    const int32_t after = is_loop_step(p, step) ? operands_order(p, s) : -1;
+    for (int32_t k = 0; k < step->n; k++) {
+        const int32_t base = p->at[step->input[k]].base;
+        if (!p->at[base].waits || p->program->step[base].op->kind != TP_MAP)
+            continue;
+        p->at[base].waits = false;
+        if (!place_in_loop(p, base, after))
+            return false;
+    }
+    return true;
+}
+
+static void note_readers(planner *p, int32_t s)
+{
+    const tp__step *step = &p->program->step[s];
+    for (int32_t k = 0; k < step->n; k++) {
+        placed *x = &p->at[p->at[step->input[k]].base];
+        x->read_elsewhere = x->read_elsewhere || x->kernel != p->at[s].kernel;
+    }
+}
+
+/* Is it cheaper to read the one operand again than the result, had it been stored?  If that is in memory anyway: then it is
+ * computed where it is first needed. */
+static bool is_better_late(const planner *p, int32_t s)
+{
+    const tp__step *step = &p->program->step[s];
+    int many = 0;
+
+    if (step->op->kind != TP_MAP || !(step->op->flags & TP_OP_CHEAP) || step->count <= TP__BLOCK ||
+        p->at[s].is_output)
+        return false;
+    for (int32_t k = 0; k < step->n; k++) {
+        const int32_t base = p->at[step->input[k]].base;
+        const placed *x = &p->at[base];
+        if (p->program->step[base].count == 1)
+            continue;
+        many++;
+        if (x->waits || (x->kernel != NULL && x->kernel->is_loop && !x->read_elsewhere))
+            return false;
+    }
+    return many == 1;
+}
+
+/* May it wait for its first reader?  Also what depends on nothing that is computed before, so that it may run at any time. */
 static bool may_wait(const planner *p, int32_t s)
 {
     const tp__step *step = &p->program->step[s];
+    if (is_better_late(p, s))
+        return true;
     bool waits = step->op->kind == TP_CALL || step->op->kind == TP_SOURCE;
     for (int32_t k = 0; k < step->n; k++) {
         const placed *x = &p->at[p->at[step->input[k]].base];
@@ -443,6 +493,8 @@ static void find_stored(planner *p)
 bool tp__group(planner *p)
 {
     resolve_all(p);
+    for (int32_t k = 0; k < p->program->outputs; k++)
+        p->at[p->at[p->program->output[k].step].base].is_output = true;
     for (int32_t s = 0; s < p->program->steps; s++) {
         const tp__step *step = &p->program->step[s];
         const tp_kind kind = step->op->kind;
@@ -450,15 +502,20 @@ bool tp__group(planner *p)
 
         if (kind == TP_LEAF || kind == TP_GROUP || (kind == TP_VIEW && p->at[s].base != s))
             continue;
-        if (step->count == 0 || (kind == TP_ASSIGN && waits_in_place(p, s)))
+        if (step->count == 0)
+            continue;
+        if (!place_waiting_maps(p, s))
+            return false;
+        if (kind == TP_ASSIGN && waits_in_place(p, s))
             continue;
         if (may_wait(p, s)) {
             p->at[s].waits = true;
             continue;
         }
-        fine = is_loop_step(p, step) ? place_in_loop(p, s) : place_alone(p, s);
+        fine = is_loop_step(p, step) ? place_in_loop(p, s, -1) : place_alone(p, s);
         if (!fine || !place_waiting_operands(p, s))
             return false;
+        note_readers(p, s);
     }
     for (int32_t s = 0; s < p->program->steps; s++) /* outputs that nothing else reads */
         if (p->at[s].waits && !place_alone(p, s))

@@ -1,4 +1,5 @@
-/* in_place.c -- assignments whose new value is written into the leaf right away, instead of waiting for the end of the run.
+/* in_place.c -- values written over what nobody reads any more; assignments whose new value is written into the leaf right
+ * away, instead of waiting for the end of the run.
  *
  * Allowed where no reader of the leaf's old value can tell: all of them run before the instruction that writes the new one,
  * or are it, or work on the same element earlier in the same sweep; and where nothing can fail any more, so that a run that
@@ -72,20 +73,28 @@ static int32_t writer_of(const tp__kernel *k, int32_t value)
     return writer;
 }
 
-static bool own_kernel_allows(const candidate *c)
+/* Do both lie at the same element of memory of the same form? */
+static bool same_elements(const tp__kernel *k, const tp__operand *x, const tp__operand *y)
 {
-    const tp__kernel *k = c->kernel;
-    const int32_t writer = writer_of(k, c->value);
+    if (x->kind != y->kind || x->single || x->size != y->size || x->offset != y->offset)
+        return false;
+    return x->kind == TP__FULL || (x->kind == TP__RUN && !y->single &&
+                                   memcmp(x->outer, y->outer, (size_t)k->outer * sizeof *x->outer) == 0);
+}
+
+bool tp__may_overwrite(const tp__kernel *k, int32_t value, int32_t old)
+{
+    const int32_t writer = writer_of(k, value);
     if (writer < 0 || k->instruction[writer].kind != TP__APPLY || k->instruction[writer].row)
         return false;
     const tp__operand *y = &k->instruction[writer].y;
     for (int32_t i = 0; i < k->instructions; i++)
         for (int32_t j = 0; j < k->instruction[i].n; j++) {
             const tp__operand *x = &k->instruction[i].x[j];
-            if (x->step == c->leaf && (i > writer || x->kind != y->kind || x->single))
+            if (x->step == old && (i > writer || !same_elements(k, x, y)))
                 return false;
         }
-    return y->kind == TP__FULL; /* then all these lie at the same element */
+    return y->kind == TP__FULL || y->kind == TP__RUN;
 }
 
 /* ---- The program ----------------------------------------------------------------------------------- */
@@ -107,8 +116,8 @@ void tp__assign_in_place(planner *p)
         if (step->op->kind != TP_ASSIGN || step->count == 0 || p->at[s].base == s)
             continue;
         const candidate c = {p, step->input[0], p->at[s].base, p->at[p->at[s].base].kernel};
-        if (c.kernel->is_loop && !is_output(p, c.leaf) && !is_output(p, c.value) && own_kernel_allows(&c) &&
-            later_kernels_allow(&c))
+        if (c.kernel->is_loop && !is_output(p, c.leaf) && !is_output(p, c.value) &&
+            tp__may_overwrite(c.kernel, c.value, c.leaf) && later_kernels_allow(&c))
             p->at[c.value].leaf = p->program->step[c.leaf].leaf;
     }
 }

@@ -63,6 +63,33 @@ static bool owns_memory(const planner *p, int32_t s)
            p->program->step[s].leaf == NULL && p->at[s].leaf == NULL;
 }
 
+/* A value that dies in this loop, and over which another can be written; or -1. */
+static int32_t find_dying(const planner *p, const tp__kernel *k, int32_t value)
+{
+    const tp__step *step = p->program->step;
+    for (int32_t i = 0; i < k->instructions; i++)
+        for (int32_t j = 0; j < k->instruction[i].n; j++) {
+            const int32_t old = k->instruction[i].x[j].step;
+            if (old >= 0 && owns_memory(p, old) && p->at[old].last == k->order && p->at[old].kernel != k &&
+                bytes_of(&step[old]) == bytes_of(&step[value]) && tp__may_overwrite(k, value, old))
+                return old;
+        }
+    return -1;
+}
+
+/* Gives the value the place of one that dies there, unless another has it already; false: there is none. */
+static bool take_over(const planner *p, layout *l, const tp__kernel *k, int32_t value, size_t *offset)
+{
+    const int32_t old = k->is_loop ? find_dying(p, k, value) : -1;
+    for (int32_t i = 0; old >= 0 && i < l->n; i++)
+        if (l->live[i].begin == offset[old] && l->live[i].last == k->order) {
+            l->live[i].last = p->at[value].last;
+            offset[value] = offset[old];
+            return true;
+        }
+    return false;
+}
+
 static bool place_values(planner *p, size_t *offset, size_t *peak)
 {
     const tp_program *program = p->program;
@@ -74,7 +101,7 @@ static bool place_values(planner *p, size_t *offset, size_t *peak)
         drop_dead(&l, k->order);
         for (int32_t i = 0; i < (k->is_loop ? k->nodes : 1); i++) {
             const int32_t s = k->is_loop ? k->node[i] : k->step;
-            if (owns_memory(p, s))
+            if (owns_memory(p, s) && !take_over(p, &l, k, s, offset))
                 offset[s] = take_place(&l, bytes_of(&program->step[s]), p->at[s].last);
         }
     }

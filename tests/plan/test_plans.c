@@ -128,6 +128,31 @@ static void expect_in(const char *text, const char *part)
         fail_msg("\"%s\" is not in:\n%s", part, text);
 }
 
+/* A loop may write over what it is the last to read. */
+static void test_loops_write_over_what_dies(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = vector(tape), w = vector(tape);
+    (void)state;
+    const tp_tensor y = tp_mul(tp_cumsum(x, 0), w);
+    tp_program *program = tp_compile(&y, 1, NULL);
+    assert_true(tp_program_memory(program) < N * 4 + (1 << 18));
+    finish(tape, program);
+}
+
+/* The mask of relu's derivative is made from relu's result where it is needed, and never stored. */
+static void test_cheap_maps_are_late(void **state)
+{
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = vector(tape), y = tp_relu(tp_cumsum(x, 0));
+    (void)state;
+    tp_program *program = compile_with_gradient(tp_sum(tp_square(tp_cumsum(y, 0))), x);
+    const tp_program_summary r = tp_program_report(program);
+    /* four sums, relu, the adjoint of the last sum and of relu's operand, the loss */
+    assert_int_equal(r.bytes_written, 7 * N * 4 + 4);
+    finish(tape, program);
+}
+
 static void test_dump(void **state)
 {
     tp_tape *tape = tp_tape_create(NULL);
@@ -257,6 +282,8 @@ int main(void)
         cmocka_unit_test(test_softmax_stays_in_its_rows),
         cmocka_unit_test(test_library_calls_are_told),
         cmocka_unit_test(test_memory_is_reused),
+        cmocka_unit_test(test_loops_write_over_what_dies),
+        cmocka_unit_test(test_cheap_maps_are_late),
         cmocka_unit_test(test_dump),
         cmocka_unit_test(test_shared_parts),
         cmocka_unit_test(test_branches_are_joined),
