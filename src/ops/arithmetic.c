@@ -436,5 +436,5 @@ tp_tensor tp_clamp(tp_tensor x, double low, double high)
     return y;
 }
 
-const tp_op *const tp__arithmetic_ops[] = {&tp__neg, &tp__add,      &tp__sub, &tp__mul, &divide, &tp__square,
+const tp_op *const tp__arithmetic_ops[] = {&tp__neg, &tp__add,  &tp__sub, &tp__mul, &divide, &tp__square,
                                            &sign,    &absolute, &maximum, &minimum, NULL};
