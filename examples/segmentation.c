@@ -1,13 +1,21 @@
 /* segmentation.c -- which pixels of a picture belong to the objects?  A small convolutional network, or a U-Net, learns to
  * colour them in, by the Dice loss with or without cross-entropy.
  *
- *     segmentation [--data DIR] [--net small|unet] [--loss dice|dice_bce] [--epochs N] [--seed N]
- *                  [--save FILE] [--overlay FILE] [--csv FILE]
+ *     segmentation [--data DIR] [--net small|unet] [--loss dice|dice_bce] [--epochs N] [--rate R]
+ *                  [--schedule constant|cosine] [--seed N] [--save FILE] [--overlay FILE] [--csv FILE]
  *
  * Without --data it makes its own pictures, handwritten digits on textured backgrounds, and the exit status says whether the
- * network finds them better than a threshold does.  --data is a directory of train_images.npy and train_masks.npy, test_images.npy and
- * test_masks.npy.  The published figures it prints are for such a set: cell nuclei in light microscopy, 192 and 64 pictures of 128
- * by 128 pixels.
+ * network finds them far better than a threshold does (it does after two epochs).
+ *
+ * --data is a directory of train_images.npy and train_masks.npy, test_images.npy and test_masks.npy, which examples/data/README.md
+ * describes.  The published figures that are printed beside the example's own are for the set of cell nuclei described there, on
+ * which
+ *
+ *     OMP_NUM_THREADS=1 segmentation --data nuclei --rate 3e-3 --schedule cosine
+ *
+ * reached a pooled Dice of 0.866, 0.873 and 0.874 with the seeds 1, 2 and 3, and at the constant rate of the published figures 0.863,
+ * 0.854 and 0.866: 20 epochs of 7.6 s of processor time, 280 MiB.  Rounding alone moves such a figure by up to a point.  The small net
+ * with --loss dice: 0.779.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "segmentation/digits.h"
@@ -27,16 +35,15 @@
 /* Of the pictures that are made up.  Digits of the file from TEST_DIGITS on are in test pictures only. */
 enum { SIDE = 48, TRAIN_PICTURES = 240, TEST_PICTURES = 60, TEST_DIGITS = 1257, DIGITS = 1797 };
 
-static const double RATE = 1e-3;
-
 /* ---- Options ----------------------------------------------------------------------------------------- */
 
 typedef struct settings {
     net_kind net;
     loss_kind loss;
     const char *data, *save, *overlay, *csv;
-    int epochs; /* 0: by default */
-    bool decay; /* of the learning rate */
+    int epochs;  /* 0: by default */
+    double rate; /* of learning */
+    bool cosine; /* falling to 0 by half a cosine, not constant */
     uint64_t seed;
 } settings;
 
@@ -44,15 +51,17 @@ static int usage(void)
 {
     fprintf(
         stderr,
-        "usage: segmentation [--data DIR] [--net small|unet] [--loss dice|dice_bce] [--epochs N] [--seed N]\n"
-        "                    [--save FILE] [--overlay FILE] [--csv FILE]\n\n"
-        "  --data     directory of {train,test}_{images,masks}.npy; default: digits on textured backgrounds\n"
-        "  --net      default: unet\n"
-        "  --loss     default: dice_bce\n"
-        "  --epochs   of training; default: 20, of the digits 10\n"
-        "  --save     file for the weights (safetensors)\n"
-        "  --overlay  file for an image of test pictures and what was predicted (PPM)\n"
-        "  --csv      file for the loss of each step\n");
+        "usage: segmentation [--data DIR] [--net small|unet] [--loss dice|dice_bce] [--epochs N] [--rate R]\n"
+        "                    [--schedule constant|cosine] [--seed N] [--save FILE] [--overlay FILE] [--csv FILE]\n\n"
+        "  --data      directory of {train,test}_{images,masks}.npy; default: digits on textured backgrounds\n"
+        "  --net       default: unet\n"
+        "  --loss      default: dice_bce\n"
+        "  --epochs    of training; default: 20, of the digits 10\n"
+        "  --rate      of learning; default: 1e-3\n"
+        "  --schedule  of the rate; cosine: it falls to 0 by half a cosine; default: constant\n"
+        "  --save      file for the weights (safetensors)\n"
+        "  --overlay   file for an image of test pictures and what was predicted (PPM)\n"
+        "  --csv       file for the loss of each step\n");
     return 2;
 }
 
@@ -65,8 +74,10 @@ static bool parse_pair(settings *s, const char *option, const char *value)
         s->net = small ? SMALL_NET : U_NET;
     else if (strcmp(option, "--loss") == 0 && (dice || strcmp(value, "dice_bce") == 0))
         s->loss = dice ? DICE : DICE_BCE;
-    else if (strcmp(option, "--rate") == 0 && (cosine || strcmp(value, "constant") == 0))
-        s->decay = cosine;
+    else if (strcmp(option, "--schedule") == 0 && (cosine || strcmp(value, "constant") == 0))
+        s->cosine = cosine;
+    else if (strcmp(option, "--rate") == 0)
+        return (s->rate = atof(value)) > 0;
     else if (strcmp(option, "--data") == 0)
         s->data = value;
     else if (strcmp(option, "--save") == 0)
@@ -86,7 +97,7 @@ static bool parse_pair(settings *s, const char *option, const char *value)
 
 static bool parse(settings *s, int argc, char **argv)
 {
-    *s = (settings){.net = U_NET, .loss = DICE_BCE, .seed = 1};
+    *s = (settings){.net = U_NET, .loss = DICE_BCE, .rate = 1e-3, .seed = 1};
     for (int k = 1; k < argc; k += 2)
         if (k + 1 >= argc || !parse_pair(s, argv[k], argv[k + 1]))
             return false;
@@ -117,35 +128,37 @@ static void mirror_batch(const network *n, random_state *r)
     mirror(tp_leaf_data(n->mask, TP_F32), BATCH, mask.dim[2], mask.dim[3], way & 1, way & 2);
 }
 
-/* One epoch; a line about it if `talk`. */
-static void train_epoch(const network *n, tp_batches *batches, tp_monitor *monitor, const settings *s,
+/* One epoch; a line about it if `talk`.  False when it had to stop. */
+static bool train_epoch(const network *n, tp_batches *batches, tp_monitor *monitor, const settings *s,
                         random_state *r, bool talk)
 {
-    const tp_cosine_decay decay = {.rate = RATE, .steps = s->epochs * tp_batches_count(batches)};
+    const tp_cosine_decay decay = {.rate = s->rate, .steps = s->epochs * tp_batches_count(batches)};
     const double began = processor_seconds();
     double sum[MOST_TERMS] = {0};
     int steps = 0;
 
     while (tp_batches_next(batches) > 0) {
         mirror_batch(n, r);
-        tp_set_rate(n->adam.rate, s->decay ? tp_cosine_decay_rate(&decay, tp_monitor_count(monitor)) : RATE);
-        if (!tp_monitor_run(monitor, n->train))
-            return;
+        const double rate = s->cosine ? tp_cosine_decay_rate(&decay, tp_monitor_count(monitor)) : s->rate;
+        if (tp_set_rate(n->adam.rate, rate) != TP_OK || !tp_monitor_run(monitor, n->train))
+            return false;
         for (int k = 0; k < n->terms; k++)
             sum[k] += tp_item(n->term[k].tensor);
         steps++;
     }
     tp_monitor_epoch(monitor, NAN);
     if (!talk)
-        return;
+        return true;
     printf("   epoch %3lld", (long long)tp_batches_epoch(batches));
     for (int k = 0; k < n->terms; k++)
         printf("   %s %.4f", n->term[k].name, sum[k] / steps);
     printf("   (%.1f s of processor time)\n", processor_seconds() - began);
     fflush(stdout);
+    return true;
 }
 
-static bool train(const network *n, const pictures *p, const settings *s)
+/* *kept: the loss of each step is in its file, if there is to be one.  That it is not costs nothing else. */
+static bool train(const network *n, const pictures *p, const settings *s, bool *kept)
 {
     random_state random = {s->seed};
     tp_batches *batches =
@@ -157,15 +170,15 @@ static bool train(const network *n, const pictures *p, const settings *s)
 
     printf("2. Training: %d pictures of %d by %d pixels, %d at a time.  Means of each epoch:\n", p->count,
            p->height, p->width, BATCH);
-    for (int epoch = 1; epoch <= s->epochs && monitor != NULL && !tp_monitor_stopped(monitor); epoch++)
-        train_epoch(n, batches, monitor, s, &random, epoch == 1 || epoch == s->epochs || epoch % 5 == 0);
-    bool fine = monitor != NULL && !tp_monitor_stopped(monitor);
-    if (monitor != NULL && !fine)
+    bool fine = monitor != NULL;
+    for (int epoch = 1; epoch <= s->epochs && fine; epoch++)
+        fine =
+            train_epoch(n, batches, monitor, s, &random, epoch == 1 || epoch == s->epochs || epoch % 5 == 0);
+    if (monitor != NULL && tp_monitor_stopped(monitor))
         fprintf(stderr, "%s\n", tp_monitor_message(monitor));
-    if (tp_monitor_destroy(monitor) != TP_OK) {
+    *kept = tp_monitor_destroy(monitor) == TP_OK;
+    if (!*kept)
         fprintf(stderr, "%s: cannot be written\n", s->csv);
-        fine = false;
-    }
     tp_batches_destroy(batches);
     return fine;
 }
@@ -177,17 +190,18 @@ static void print_score(const char *who, score s)
     printf("   %-46s %8.4f %11.4f %10.4f %10.4f\n", who, s.dice, s.dice_per_picture, s.iou, s.accuracy);
 }
 
-/* Figures for the nuclei set, by the same networks and training in PyTorch 1.13: one seed each, so that a point more or less
- * says nothing. */
+/* Figures for the nuclei set, by the same networks in PyTorch 1.13, trained in the same way at a constant rate of 1e-3: one seed
+ * each, so that a point more or less says nothing. */
 static const struct baseline {
     net_kind net;
     loss_kind loss;
     const char *who;
-    score score; /* of the small net at half size, as what it is trained for */
+    score score; /* of the small net in half size, unless doubled */
 } pytorch_baselines[] = {
     {SMALL_NET, DICE, "PyTorch, small net, Dice, 5 epochs", {0.7458, 0.7640, 0.5946, 0.9313}},
     {SMALL_NET, DICE, "PyTorch, small net, Dice, 20 epochs", {0.7792, 0.7927, 0.6382, 0.9384}},
     {SMALL_NET, DICE, "PyTorch, small net, Dice, 60 epochs", {0.8252, 0.8330, 0.7024, 0.9491}},
+    {SMALL_NET, DICE, "  the last one's masks doubled", {0.8081, 0.7994, 0.6779, 0.9458}},
     {U_NET, DICE, "PyTorch, U-Net, Dice, 5 epochs", {0.7815, 0.7761, 0.6413, 0.9351}},
     {U_NET, DICE, "PyTorch, U-Net, Dice, 25 epochs", {0.8516, 0.8467, 0.7415, 0.9588}},
     {U_NET, DICE_BCE, "PyTorch, U-Net, Dice + BCE, 5 epochs", {0.8077, 0.8078, 0.6775, 0.9483}},
@@ -221,7 +235,7 @@ static bool compare(const network *n, const pictures *p, const settings *s, uint
         else
             memcpy(full + k * pixels, own + k * pixels, (size_t)pixels);
 
-    printf("\n3. %d other pictures:%27s Dice pooled per picture IoU pooled pixels right\n", p->count, "");
+    printf("\n3. %d other pictures:%27s Dice pooled per picture IoU pooled pixel acc.\n", p->count, "");
     snprintf(who, sizeof who, "%s, %s, %d epoch%s", n->kind == SMALL_NET ? "small net" : "U-Net",
              n->loss_kind == DICE ? "Dice" : "Dice + BCE", s->epochs, s->epochs == 1 ? "" : "s");
     print_score(who, network_score);
@@ -293,16 +307,17 @@ static bool tour(const settings *s, const pictures *training, const pictures *te
 {
     network n;
     struct rusage used;
+    bool kept = true;
 
     bool fine = network_create(&n, s->net, s->loss, training->height, training->width, s->seed) &&
-                verify(&n) && train(&n, training, s) && ask(&n, test, s);
+                verify(&n) && train(&n, training, s, &kept) && ask(&n, test, s);
     if (tp_tape_status(n.tape) != TP_OK)
         fprintf(stderr, "%s\n", tp_tape_message(n.tape));
     network_destroy(&n);
     if (getrusage(RUSAGE_SELF, &used) == 0)
         printf("\n   %.1f s of processor time, at most %.0f MiB of memory.\n", processor_seconds(),
                (double)used.ru_maxrss / 1024);
-    return fine;
+    return fine && kept;
 }
 
 static bool load(const settings *s, pictures *training, pictures *test)

@@ -144,7 +144,7 @@ static void compile(network *n, const tp_tensor *parameter, int parameters)
     for (int k = 0; k < n->terms; k++)
         output[k] = n->term[k].tensor;
     output[n->terms] =
-        tp_adam(n->term[0].tensor, parameter, parameters, &(tp_adam_options){.learning_rate = 1e-3});
+        tp_adam(n->term[0].tensor, parameter, parameters, &(tp_adam_options){.optimiser = &n->adam});
     n->train = tp_compile(output, n->terms + 1, NULL);
     n->predict = tp_compile(&n->probability, 1, NULL);
 }
