@@ -50,6 +50,8 @@ bool train(const lesson *l, const model *m)
             "%.4f.\n",
             l->steps, m->images, seconds() - start, mean_loss(monitor, 0, few),
             mean_loss(monitor, n - few, n));
+        if (m->o.loss == ALL_TRIPLETS)
+            printf("   (It is a mean over the triplets that are not right yet, and need not fall.)\n");
         if (l->csv != NULL)
             printf("   The loss of every step is in %s.\n", l->csv);
         printf("\n");
