@@ -130,11 +130,6 @@ static void run_hand(void *state)
 
 /* ---- Cases --------------------------------------------------------------------------------------------- */
 
-static void run_tapir(void *state)
-{
-    tp_run(((setup *)state)->program);
-}
-
 static void run_bound(void *state)
 {
     bench_pass(&((setup *)state)->pass);
@@ -163,7 +158,6 @@ static void measure(suite *s, const char *name, setup *p, tp_tensor loss, tp_ten
                             .dtype = "f32",
                             .n = p->pass.n,
                             .threads = 1,
-                            .tapir = run_tapir,
                             .hand = run_hand,
                             .bound = run_bound,
                             .state = p,

@@ -249,8 +249,8 @@ TP_API tp_tensor tp_record_on(tp_tape *tape, const tp_op *op, const tp_tensor *x
  *    result is not finite there, from other ranges; known numbers and the values of i32 leaves are as they are.  What is
  *    differentiated is the sum of the result's elements, with random weights of 0.5 .. 1.5 and either sign.
  *  - It costs some hundred to two thousand calls of the kernel with few elements, once per op and tape.
- *  - Without a verdict there is no error: no derivative, no operand that has one, an i32 result, a kernel that fails or is
- *    not finite at such values.  TP_OP_IMPURE and TP_OP_SURROGATE ops are left alone.
+ *  - Without a verdict there is no error: no derivative, no operand that has one, i32 operands that other ops computed (whose
+ *    meaning cannot be guessed), an i32 result, a kernel that fails or is not finite at such values.  TP_OP_IMPURE and TP_OP_SURROGATE ops are left alone.
  *  - tp_op_verify (tapir/check.h) looks at much more, at operands of your choice.
  *
  * tp_tape_options.verify_ops changes when; defining TP_VERIFY_OPS as 0 or 1 before the header is included changes it for one

@@ -271,6 +271,15 @@ static tp_status check_recorded_op(tp_tensor y, const tp__subject *subject, cons
 
 /* ---- Which ops --------------------------------------------------------------------------------------- */
 
+/* Are they labels of the user's?  What other ops computed, such as positions, may mean something that no guess does. */
+static bool are_labels(tp_tensor x)
+{
+    const tp__node *node = tp__resolve(x, NULL);
+    while (node->op->kind == TP_VIEW)
+        node = tp__node_at(x.tape, node->input[0]);
+    return node->leaf != NULL;
+}
+
 /* Is there something to compare?  If not now, then perhaps when it is recorded again. */
 static bool is_comparable(tp_tensor y, const tp_op *op, const tp_tensor *x, int n)
 {
@@ -283,6 +292,8 @@ static bool is_comparable(tp_tensor y, const tp_op *op, const tp_tensor *x, int 
     for (int k = 0; k < n; k++) {
         any = any || (tp__is_float(tp_dtype_of(x[k])) && !tp_is_scalar_constant(x[k], NULL));
         if (tp_count_of(x[k]) == 0)
+            return false;
+        if (tp_dtype_of(x[k]) == TP_I32 && !tp_is_scalar_constant(x[k], NULL) && !are_labels(x[k]))
             return false;
     }
     return any;

@@ -299,6 +299,15 @@ static void labels_are_those_that_are_there(void **state)
     assert_false(tp_is_valid(tp_record(&bad_pick, (tp_tensor[]){z, unknown}, 2, NULL)));
     assert_int_equal(tp_tape_status(tape), TP_WRONG_DERIVATIVE);
     tp_tape_destroy(tape);
+
+    tape = tp_tape_create(NULL); /* rearranged, they still are labels; computed, they may be anything */
+    const tp_tensor w = tp_parameter(tape, TP_F64, TP_SHAPE(3), NULL),
+                    given = tp_input(tape, TP_I32, TP_SHAPE(2, 2));
+    assert_true(tp_is_valid(tp_record(&bad_pick, (tp_tensor[]){w, tp_add(given, given)}, 2, NULL)));
+    assert_int_equal(tp_tape_status(tape), TP_OK);
+    const tp_tensor flat = tp_reshape(given, TP_SHAPE(4));
+    assert_false(tp_is_valid(tp_record(&bad_pick, (tp_tensor[]){w, flat}, 2, NULL)));
+    tp_tape_destroy(tape);
 }
 
 /* Rules that record ops of the user's: those are verified when the gradient first records them. */
