@@ -404,6 +404,13 @@ static void networks(void **state)
             const double before = tp_item(n.term[0].tensor);
             assert_int_equal(tp_run(n.train), TP_OK);
             assert_true(tp_item(n.term[0].tensor) < before);
+
+            /* The rate is what is set: at 0 a step changes nothing. */
+            assert_int_equal(tp_set_rate(n.adam.rate, 0), TP_OK);
+            assert_int_equal(tp_run(n.train), TP_OK);
+            const double still = tp_item(n.term[0].tensor);
+            assert_int_equal(tp_run(n.train), TP_OK);
+            assert_true(tp_item(n.term[0].tensor) == still);
             network_destroy(&n);
         }
 }
