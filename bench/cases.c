@@ -4,8 +4,8 @@
  * One row per case, times in nanoseconds per run (of "record": per recorded node):
  *
  *     tapir    one tp_run: forward and gradient
- *     hand     the same, fused by hand and vectorised; for the MLPs and convolutions the bare matrix products; for the
- *              training steps the bare convolutions (bench/cases/bare.h); for the GMM the objective alone
+ *     hand     the same, fused by hand and vectorised; for the MLPs the bare matrix products; for convolutions and
+ *              training steps the bare convolutions (bench/cases/bare.h; the heading names the library); for the GMM the objective alone
  *     bound    g = p - y over as much memory
  *     memory, footprint    MiB (--csv: bytes) that the leaves and the program take, and the leaves and the outputs alone (of the
  *              training steps: and what must live at once, bench/cases/steps.c)
@@ -19,6 +19,7 @@
  *     --profile    run Tapir alone, each row for a second
  *     --plan       show the plans of the programs
  */
+#include "cases/bare.h"
 #include "cases/harness.h"
 
 #include <stdio.h>
@@ -46,7 +47,7 @@ int main(int argc, char **argv)
         }
     }
     if (!s.profile && !s.plan)
-        bench_heading(&s);
+        bench_heading(&s, bare_library());
     bench_elementwise(&s);
     bench_cross_entropy(&s);
     bench_norm(&s);

@@ -22,6 +22,9 @@ static void *must(void *made)
 
 #include <oneapi/dnnl/dnnl.h>
 
+#define TEXT_OF_(...) #__VA_ARGS__
+#define TEXT_OF(...)  TEXT_OF_(__VA_ARGS__)
+
 enum { ARGUMENTS = 3 };
 
 typedef struct call {
@@ -110,6 +113,12 @@ static void add_convolution(bare *b, const bare_shape *s)
     dnnl_primitive_desc_destroy(hint);
 }
 
+const char *bare_library(void)
+{
+    static const char name[] = TEXT_OF(oneDNN DNNL_VERSION_MAJOR.DNNL_VERSION_MINOR.DNNL_VERSION_PATCH);
+    return name;
+}
+
 bare *bare_create(const bare_shape *convolution, int n)
 {
     bare *b = must(calloc(1, sizeof *b));
@@ -162,6 +171,11 @@ static float *numbers(int64_t n, uint64_t seed)
     float *x = bench_allocate((size_t)n * sizeof *x);
     bench_fill(x, n, -1, 1, seed);
     return x;
+}
+
+const char *bare_library(void)
+{
+    return "CBLAS";
 }
 
 bare *bare_create(const bare_shape *convolution, int n)

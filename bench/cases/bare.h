@@ -17,6 +17,9 @@ typedef struct bare_shape {
 
 typedef struct bare bare;
 
+/* "oneDNN 2.6.3" or "CBLAS". */
+const char *bare_library(void);
+
 /* For the number of threads set last by bench_threads and bench_blas_threads.  Exits with a message if it cannot. */
 bare *bare_create(const bare_shape *convolution, int n);
 void bare_run(void *bare);

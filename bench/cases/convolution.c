@@ -1,5 +1,6 @@
-/* convolution.c -- a convolution and its two gradients, beside the matrix products of the same sizes by bare calls of the CBLAS:
- * for each image one product forward and one for each gradient, of columns of patches that are there already. */
+/* convolution.c -- a convolution and its two gradients, images and adjoint given and all results wanted as the tape stores them,
+ * beside the bare convolutions of the same sizes (bare.h). */
+#include "bare.h"
 #include "harness.h"
 
 #include <stdlib.h>
@@ -23,28 +24,17 @@ typedef struct setup {
     tp_tape *tape;
     tp_program *program;
     tp_tensor output[3]; /* y, dx, dw */
-    const float *x, *w, *g;
-    float *columns, *y, *dcolumns, *dw; /* of one image, but for dw */
+    const float *x, *w;
+    float *columns, *y; /* of one image */
     int64_t depth, places;
+    bare *bare;
 } setup;
 
 /* ---- By hand ------------------------------------------------------------------------------------------- */
 
-static void run_products(void *state)
+static void run_bare(void *state)
 {
-    const setup *s = state;
-    const int out = s->of->out, depth = (int)s->depth, places = (int)s->places;
-
-    for (int i = 0; i < s->of->images; i++) {
-        const float *g = s->g + (int64_t)i * out * places;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, out, places, depth, 1, s->w, depth, s->columns,
-                    places, 0, s->y, places);
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, depth, places, out, 1, s->w, depth, g, places, 0,
-                    s->dcolumns, places);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, out, depth, places, 1, g, places, s->columns,
-                    places, i > 0, s->dw, depth);
-    }
-    bench_sink = (double)s->y[0];
+    bare_run(((setup *)state)->bare);
 }
 
 /* The columns of one image, the slow way. */
@@ -61,13 +51,14 @@ static void make_columns(const setup *s, int image)
             }
 }
 
-/* The results of the last image. */
+/* The result of the last image beside a product of matrices. */
 static bool agrees(suite *b, const setup *s)
 {
     const int64_t count = s->of->out * s->places;
     const float *y = tp_values(s->output[0], TP_F32);
     make_columns(s, s->of->images - 1);
-    run_products((void *)s);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s->of->out, (int)s->places, (int)s->depth, 1, s->w,
+                (int)s->depth, s->columns, (int)s->places, 0, s->y, (int)s->places);
     return bench_agree_f32(b, s->of->name, "convolution", count, y + (s->of->images - 1) * count, s->y, 1e-5);
 }
 
@@ -81,7 +72,8 @@ static void record(setup *s)
                              bench_leaf(s->tape, TP_SHAPE(p->out, p->in, p->kernel, p->kernel), 2, &s->w)};
     s->output[0] =
         tp_conv2d(wrt[0], wrt[1], (tp_tensor){0}, &(tp_convolution_options){.padding = {half, half}});
-    const tp_tensor g = bench_leaf(s->tape, tp_shape_of(s->output[0]), 3, &s->g);
+    const float *adjoint;
+    const tp_tensor g = bench_leaf(s->tape, tp_shape_of(s->output[0]), 3, &adjoint);
     tp_vector_jacobian(s->output[0], g, wrt, 2, s->output + 1, NULL);
 }
 
@@ -97,9 +89,8 @@ static void run_case(suite *b, const shapes *of, int threads)
     s.depth = (int64_t)of->in * of->kernel * of->kernel;
     s.places = (int64_t)of->size * of->size;
     s.columns = bench_allocate((size_t)(s.depth * s.places) * sizeof(float));
-    s.dcolumns = bench_allocate((size_t)(s.depth * s.places) * sizeof(float));
     s.y = bench_allocate((size_t)(of->out * s.places) * sizeof(float));
-    s.dw = bench_allocate((size_t)(of->out * s.depth) * sizeof(float));
+    s.bare = bare_create(&(bare_shape){of->images, of->in, of->out, of->size, of->kernel, true}, 1);
     s.program = bench_compile(b, of->name, s.output, 3);
     const size_t bytes =
         sizeof(float) * ((size_t)(of->images * (of->in + of->out) * s.places) + (size_t)(of->out * s.depth));
@@ -108,7 +99,7 @@ static void run_case(suite *b, const shapes *of, int threads)
                             .dtype = "f32",
                             .n = of->images,
                             .threads = threads,
-                            .hand = run_products,
+                            .hand = run_bare,
                             .state = &s,
                             .program = s.program,
                             .leaves = bytes,
@@ -116,9 +107,8 @@ static void run_case(suite *b, const shapes *of, int threads)
     tp_program_destroy(s.program);
     tp_tape_destroy(s.tape);
     free(s.columns);
-    free(s.dcolumns);
     free(s.y);
-    free(s.dw);
+    bare_destroy(s.bare);
 }
 
 void bench_convolution(suite *s)

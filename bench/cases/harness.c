@@ -240,13 +240,15 @@ static double result(const suite *s, timing *t, double per)
 
 /* ---- Printing ------------------------------------------------------------------------------------------ */
 
-void bench_heading(const suite *s)
+void bench_heading(const suite *s, const char *convolutions)
 {
-    if (s->csv)
+    if (s->csv) {
         printf("case,dtype,n,threads,tapir_ns,hand_ns,bound_ns,tapir/hand,tapir/bound,memory,footprint\n");
-    else
+    } else {
+        printf("bare convolutions by %s\n", convolutions);
         printf("%-34s %-5s %10s %7s %14s %14s %14s %10s %11s %9s %9s\n", "case", "dtype", "n", "threads",
                "tapir_ns", "hand_ns", "bound_ns", "tapir/hand", "tapir/bound", "memory", "footprint");
+    }
 }
 
 /* A number that may be missing. */

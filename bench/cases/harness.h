@@ -38,7 +38,8 @@ bool bench_wants(const suite *s, const char *name, int64_t n, int threads);
 void bench_threads(int threads);
 void bench_blas_threads(int threads);
 
-void bench_heading(const suite *s);
+/* Names the columns, and unless they go to a program the library of the bare convolutions. */
+void bench_heading(const suite *s, const char *convolutions);
 
 /* Times hand, Tapir, hand, bound in turn and prints the medians; or, for a profile, runs Tapir for a second. */
 void bench_row(suite *s, const row *r);

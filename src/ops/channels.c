@@ -146,6 +146,10 @@ static tp_status move_channels(const tp_call *c, const tp_shape *plain, int64_t 
     const char *from = c->x[0].data;
     char *to = c->y.data;
 
+#ifdef _OPENMP
+    enum { WORTH_A_TEAM = 1 << 17 }; /* bytes */
+#pragma omp parallel for if (matrices > 1 && (size_t)count * size >= WORTH_A_TEAM)
+#endif
     for (int64_t m = 0; m < matrices; m++) {
         const size_t at = (size_t)(m * each) * size;
         transpose(to + at, from + at, block, each / block, to_blocks, size);

@@ -226,12 +226,15 @@ static double multiplications(const tp__convolution_parts *p)
            (double)p->weight.dim[3];
 }
 
-/* What is measured to be worth it, of what has a kernel.  A call of oneDNN costs 5 us, as 1e5 multiplications cost the BLAS.  Images
- * of a few channels get their gradient as if these were a whole block. */
+/* What is measured to be worth it, of what has a kernel.  A call costs some 5 us, which is what 1e5 multiplications cost otherwise, or 5e5
+ * of a pointwise convolution; and the weight is reordered, which must be used often enough to pay.  Images of a few channels
+ * get their gradient as if these were a whole block. */
 static bool is_worth_it(const tp__onednn_convolution *c)
 {
-    return multiplications(&c->parts) >= 1e5 && (c->role != TP__CONVOLUTION_IMAGES || c->images_in_blocks ||
-                                                 2 * c->parts.images.dim[1] >= c->block);
+    const tp__convolution_parts *p = &c->parts;
+    const double least = tp__convolution_is_pointwise(p, c->a) ? 5e5 : 1e5;
+    return multiplications(p) >= least && p->result.dim[0] * p->result.dim[2] * p->result.dim[3] >= 32 &&
+           (c->role != TP__CONVOLUTION_IMAGES || c->images_in_blocks || 2 * p->images.dim[1] >= c->block);
 }
 
 int64_t tp__convolution_block(tp__convolution_role role, const tp_shape *x_shape, tp_dtype dtype,

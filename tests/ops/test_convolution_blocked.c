@@ -291,6 +291,147 @@ static void test_blocks_agree_with_the_plain_ops(void **state)
     }
 }
 
+/* ---- What else must hold ---------------------------------------------------------------------------------- */
+
+static void set_threads(int n)
+{
+#ifdef _OPENMP
+    omp_set_num_threads(n);
+#else
+    (void)n;
+#endif
+}
+
+/* Of 32 channels in blocks, which a stride of 2 gathers in a scratchpad for each thread. */
+static tp_program *record_strided(tp_tape *tape, tp_tensor y[3])
+{
+    const geometry g = {4, 32, 20, 20, 32, 1, 1, {{2, 2}, {0, 0}, {1, 1}, 1, {0, 0}}};
+    const operands o = make_operands(tape, &g, false);
+    record_in_blocks(&g, &o, tp__onednn_block(), false, y);
+    return compile_all(y, 3);
+}
+
+static void test_every_run_gives_the_same_bits(void **state)
+{
+    (void)state;
+    if (tp__onednn_block() == 0)
+        skip();
+    for (int threads = 1; threads <= 3; threads++) {
+        tp_tape *tape = tp_tape_create(NULL);
+        tp_tensor y[3];
+        set_threads(threads);
+        tp_program *program = record_strided(tape, y);
+        run_ok(program);
+        for (int r = 0; r < 3; r++) {
+            size_t bytes;
+            void *first = bytes_of(y[r], &bytes);
+            for (int again = 0; again < 5; again++) {
+                run_ok(program);
+                assert_memory_equal(tp_values(y[r], TP_F32), first, bytes);
+            }
+            free(first);
+        }
+        tp_program_destroy(program);
+        tp_tape_destroy(tape);
+    }
+    set_threads(2);
+}
+
+/* The scratch was counted for one thread. */
+static void test_more_threads_than_were_counted_on(void **state)
+{
+    tp_tensor y[3];
+    void *alone[3];
+    size_t bytes;
+    (void)state;
+    if (tp__onednn_block() == 0)
+        skip();
+    tp_tape *tape = tp_tape_create(NULL);
+    set_threads(1);
+    tp_program *program = record_strided(tape, y);
+    run_ok(program);
+    for (int r = 0; r < 3; r++)
+        alone[r] = bytes_of(y[r], &bytes);
+    set_threads(4);
+    run_ok(program);
+    for (int r = 0; r < 3; r++) {
+        const float *together = tp_values(y[r], TP_F32), *one = alone[r];
+        for (int64_t i = 0; i < tp_count_of(y[r]); i++)
+            assert_true(fabsf(together[i] - one[i]) <= 1e-4f);
+        free(alone[r]);
+    }
+    set_threads(2);
+    tp_program_destroy(program);
+    tp_tape_destroy(tape);
+}
+
+/* Arrays that begin anywhere: as an allocator of the user's may give them. */
+static void test_arrays_need_no_alignment(void **state)
+{
+    enum { IMAGES = 2 * 32 * 6 * 6, WEIGHT = 32 * 32, MOST = IMAGES + 8 };
+    static float at[2][3][MOST];
+    static char scratch[1 << 16];
+    const tp__convolution a = {{1, 1}, {0, 0}, {1, 1}, 1, {0, 0}};
+    tp__onednn_convolution c = {
+        .parts = {TP_SHAPE(2, 32, 6, 6), TP_SHAPE(32, 32, 1, 1), TP_SHAPE(2, 32, 6, 6)},
+        .a = &a,
+        .block = tp__onednn_block(),
+        .images_in_blocks = true,
+        .result_in_blocks = true};
+    generator random = seeded(5);
+    (void)state;
+    if (tp__onednn_block() == 0)
+        skip();
+    for (int role = 0; role < 3; role++) {
+        c.role = (tp__convolution_role)role;
+        for (int k = 0; k < 3; k++)
+            for (int i = 0; i < IMAGES; i++)
+                at[0][k][i] = at[1][k][i + 1] = (float)next_between(&random, -1, 1);
+        for (int shift = 0; shift < 2; shift++) {
+            void *const data[3] = {at[shift][0] + shift, at[shift][1] + shift, at[shift][2] + shift};
+            assert_null(tp__onednn_run(&c, data, scratch, sizeof scratch));
+        }
+        for (int k = 0; k < 3; k++)
+            assert_memory_equal(at[0][k], at[1][k] + 1, (k == 1 ? WEIGHT : IMAGES) * sizeof(float));
+    }
+}
+
+static void test_of_nothing(void **state)
+{
+    const tp__convolution a = {{1, 1}, {1, 1}, {1, 1}, 1, {3, 3}};
+    tp_tape *tape = tp_tape_create(NULL);
+    double dw[16 * 16 * 9], zeros[16 * 16 * 9] = {0};
+    (void)state;
+    const tp_tensor none = tp_input(tape, TP_F32, TP_SHAPE(0, 1, 4, 4, 16)),
+                    w = leaf(tape, TP_SHAPE(16, 16, 3, 3), 1, false);
+    const tp_tensor y = tp__record_blocked_convolution(TP__CONVOLUTION, none, w, a, 16, (tp_tensor){0});
+    assert_true(tp_shape_equal(tp_shape_of(y), TP_SHAPE(0, 1, 4, 4, 16)));
+    compute(y, dw);
+    compute(tp__record_blocked_convolution(TP__CONVOLUTION_WEIGHT, none, none, a, 16, w), dw);
+    assert_same("gradient of the weight", dw, zeros, 16 * 16 * 9);
+    assert_no_error(tape);
+    tp_tape_destroy(tape);
+}
+
+static int64_t block_for(tp_dtype dtype, tp_shape images, tp_shape weight)
+{
+    const tp__convolution a = {{1, 1}, {1, 1}, {1, 1}, 1, {0, 0}};
+    return tp__convolution_block(TP__CONVOLUTION, (const tp_shape[]){images, weight}, dtype, &a);
+}
+
+static void test_when_blocks_are_asked_for(void **state)
+{
+    const int64_t best = tp__onednn_block();
+    (void)state;
+    assert_int_equal(block_for(TP_F32, TP_SHAPE(4, 32, 16, 16), TP_SHAPE(64, 32, 3, 3)), best);
+    assert_int_equal(block_for(TP_F32, TP_SHAPE(4, 3, 16, 16), TP_SHAPE(64, 3, 3, 3)), best);
+    assert_int_equal(block_for(TP_F64, TP_SHAPE(4, 32, 16, 16), TP_SHAPE(64, 32, 3, 3)), 0);
+    assert_int_equal(block_for(TP_F32, TP_SHAPE(4, 31, 16, 16), TP_SHAPE(63, 31, 3, 3)), 0);
+    assert_int_equal(block_for(TP_F32, TP_SHAPE(1, 16, 3, 3), TP_SHAPE(16, 16, 3, 3)), 0);
+    assert_int_equal(block_for(TP_F32, TP_SHAPE(0, 32, 16, 16), TP_SHAPE(64, 32, 3, 3)), 0);
+    assert_int_equal(block_for(TP_F32, TP_SHAPE(1 << 20, 32, 64, 64), TP_SHAPE(64, 32, 3, 3)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +439,11 @@ int main(void)
         cmocka_unit_test(test_there_and_back_is_nothing),
         cmocka_unit_test(test_conversions_are_each_others_derivative),
         cmocka_unit_test(test_blocks_agree_with_the_plain_ops),
+        cmocka_unit_test(test_every_run_gives_the_same_bits),
+        cmocka_unit_test(test_more_threads_than_were_counted_on),
+        cmocka_unit_test(test_arrays_need_no_alignment),
+        cmocka_unit_test(test_of_nothing),
+        cmocka_unit_test(test_when_blocks_are_asked_for),
     };
     return cmocka_run_group_tests_name("convolution_blocked", tests, NULL, NULL);
 }
