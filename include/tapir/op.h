@@ -169,6 +169,30 @@ TP_API tp_status tp_call_fail(const tp_call *call, const char *format, ...)
 #endif
     ;
 
+/* ---- Channels in blocks ------------------------------------------------------------------------------ */
+
+/* Libraries compute some calls on images faster when the channels of [n, channels, ...] lie in blocks of b:
+ * [n, channels / b, ..., b].  tp_compile finds calls that ask for that (tp_op.block) and records them again in this form
+ * (tp_op.blocked), with what lies between them; nobody else sees that.  What the rule sees: */
+typedef struct tp_blocked tp_blocked;
+TP_API int64_t tp_block_of(const tp_blocked *b); /* b */
+TP_API const void *tp_blocked_attr(const tp_blocked *b);
+TP_API tp_shape tp_blocked_shape(const tp_blocked *b,
+                                 int k); /* of operand k, or (-1) the result, as it was recorded */
+TP_API tp_dtype tp_blocked_dtype(const tp_blocked *b); /* of the result */
+TP_API int tp_blocked_operands(const tp_blocked *b);   /* how many there are */
+TP_API bool tp_is_blocked(const tp_blocked *b, int k); /* operand k is there in blocks without a conversion */
+
+/* Operand k as it was recorded, and in blocks (absent if its channels are not a multiple of b, or its rank is below 3): converted
+ * where need be. */
+TP_API tp_tensor tp_plain_operand(const tp_blocked *b, int k);
+TP_API tp_tensor tp_blocked_operand(const tp_blocked *b, int k);
+
+/* The conversions: x [n, channels, ...] of rank 2 to 7, of any dtype, with channels a multiple of the block; and back.  Each is the
+ * other's derivative. */
+TP_API tp_tensor tp_channels_to_blocks(tp_tensor x, int64_t block);
+TP_API tp_tensor tp_channels_from_blocks(tp_tensor x);
+
 /* ---- The op ----------------------------------------------------------------------------------------- */
 
 /* Two ops (or three) in one instruction: this map or reduction with its operand number `operand` made by the map `inner`.  The
@@ -226,6 +250,12 @@ typedef struct tp_op {
     tp_view_rule view;
     tp_call_kernel run;
     size_t (*scratch_size)(const tp_shape *x_shape, int n, const void *attr); /* NULL: none */
+    /* Of a call that is faster on channels in blocks: of how many; 0 for no gain.  NULL: never asks for blocks. */
+    int64_t (*block)(const tp_shape *x_shape, tp_dtype dtype, const void *attr);
+    /* NULL, or records the op in blocks: it returns the result in blocks or as it was recorded, as its shape tells, or
+     * (tp_tensor){0} when the op had better be recorded as it was.  An op that asks for no blocks itself is only met with
+     * an operand in blocks. */
+    tp_tensor (*blocked)(const tp_blocked *b);
     const char *expression; /* a map's scalar expression, as text */
     double low, high;       /* where tests sample operands; both 0: -2 .. 2 */
 } tp_op;

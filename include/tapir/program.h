@@ -24,6 +24,9 @@ typedef struct tp_compile_options {
     bool always_parallel;
     /* Use the same random numbers in every run. */
     bool freeze_random;
+    /* Leave the channels of images as they lie, so that Tapir's own kernels compute the convolutions, and not a library that
+     * wants them in blocks.  Always so with check_finite. */
+    bool plain_channels;
 } tp_compile_options;
 
 /* A program that computes outputs[0..n) (tensors, and assignments such as tp_assign or an optimiser's step) from

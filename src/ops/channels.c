@@ -200,13 +200,13 @@ static tp_status from_blocks_run(const tp_call *c)
 
 static void to_blocks_vjp(const tp_vjp *d)
 {
-    d->dx[0] = tp__channels_from_blocks(d->g);
+    d->dx[0] = tp_channels_from_blocks(d->g);
 }
 
 static void from_blocks_vjp(const tp_vjp *d)
 {
     const tp_shape x = tp_shape_of(d->x[0]);
-    d->dx[0] = tp__channels_to_blocks(d->g, x.dim[x.rank - 1]);
+    d->dx[0] = tp_channels_to_blocks(d->g, x.dim[x.rank - 1]);
 }
 
 /* There and back is where it was. */
@@ -249,12 +249,12 @@ static const tp_op from_blocks = {
     .run = from_blocks_run,
 };
 
-tp_tensor tp__channels_to_blocks(tp_tensor x, int64_t block)
+tp_tensor tp_channels_to_blocks(tp_tensor x, int64_t block)
 {
     return tp_record(&to_blocks, &x, 1, &(channels_attr){block});
 }
 
-tp_tensor tp__channels_from_blocks(tp_tensor x)
+tp_tensor tp_channels_from_blocks(tp_tensor x)
 {
     return tp_record(&from_blocks, &x, 1, NULL);
 }

@@ -171,6 +171,66 @@ static void weight_vjp(const tp_vjp *d)
         d->dx[1] = record(TP__CONVOLUTION, d->x[0], d->g, *a, (tp_tensor){0});
 }
 
+/* ---- Channels in blocks ------------------------------------------------------------------------------- */
+
+/* Which operands are images or a result: the weight is not.  The weight's derivative has two. */
+static bool has_channels(tp__convolution_role role, int k)
+{
+    return k == 0 || role == TP__CONVOLUTION_WEIGHT;
+}
+
+static tp_tensor in_blocks(const tp_blocked *b, tp__convolution_role role)
+{
+    const tp__convolution *a = tp_blocked_attr(b);
+    const tp_shape shape[2] = {tp_blocked_shape(b, 0), tp_blocked_shape(b, 1)};
+    tp_tensor x[2];
+    bool any = false;
+
+    if (tp__convolution_block(role, shape, tp_blocked_dtype(b), a) != tp_block_of(b))
+        return (tp_tensor){0};
+    for (int k = 0; k < 2; k++)
+        any = any || (has_channels(role, k) && tp_is_blocked(b, k));
+    const bool plain = !any && tp__convolution_is_fast_plain(role, shape, a);
+    for (int k = 0; k < 2; k++) {
+        x[k] = plain || !has_channels(role, k) ? (tp_tensor){0} : tp_blocked_operand(b, k);
+        if (x[k].tape == NULL)
+            x[k] = tp_plain_operand(b, k);
+    }
+    return tp__record_blocked_convolution(role, x[0], x[1], *a, tp_block_of(b), (tp_tensor){0});
+}
+
+static tp_tensor convolution_in_blocks(const tp_blocked *b)
+{
+    return in_blocks(b, TP__CONVOLUTION);
+}
+
+static tp_tensor images_in_blocks(const tp_blocked *b)
+{
+    return in_blocks(b, TP__CONVOLUTION_IMAGES);
+}
+
+static tp_tensor weight_in_blocks(const tp_blocked *b)
+{
+    return in_blocks(b, TP__CONVOLUTION_WEIGHT);
+}
+
+static int64_t convolution_block(const tp_shape *x_shape, tp_dtype dtype, const void *attr)
+{
+    return tp__convolution_block(TP__CONVOLUTION, x_shape, dtype, attr);
+}
+
+static int64_t images_block(const tp_shape *x_shape, tp_dtype dtype, const void *attr)
+{
+    return tp__convolution_block(TP__CONVOLUTION_IMAGES, x_shape, dtype, attr);
+}
+
+static int64_t weight_block(const tp_shape *x_shape, tp_dtype dtype, const void *attr)
+{
+    return tp__convolution_block(TP__CONVOLUTION_WEIGHT, x_shape, dtype, attr);
+}
+
+/* ---- The ops ------------------------------------------------------------------------------------------ */
+
 static const tp_op convolution = {
     .name = "conv2d",
     .kind = TP_CALL,
@@ -181,6 +241,8 @@ static const tp_op convolution = {
     .vjp = convolution_vjp,
     .run = tp__convolve,
     .scratch_size = tp__convolve_scratch,
+    .block = convolution_block,
+    .blocked = convolution_in_blocks,
 };
 
 static const tp_op convolution_images = {
@@ -193,6 +255,8 @@ static const tp_op convolution_images = {
     .vjp = images_vjp,
     .run = tp__convolve_images,
     .scratch_size = tp__convolve_images_scratch,
+    .block = images_block,
+    .blocked = images_in_blocks,
 };
 
 static const tp_op convolution_weight = {
@@ -205,6 +269,8 @@ static const tp_op convolution_weight = {
     .vjp = weight_vjp,
     .run = tp__convolve_weight,
     .scratch_size = tp__convolve_weight_scratch,
+    .block = weight_block,
+    .blocked = weight_in_blocks,
 };
 
 /* The last two sizes of the result are those of `like`, where the operands do not tell them. */

@@ -48,11 +48,6 @@ tp_status tp__convolve_weight(const tp_call *call);
  *
  * These are recorded by what rewrites the graph of a program, after differentiation. */
 
-/* The same values with the channels (axis 1, a multiple of block) in blocks, and back; of any dtype.  Each is the other's
- * derivative (channels.c). */
-tp_tensor tp__channels_to_blocks(tp_tensor x, int64_t block);
-tp_tensor tp__channels_from_blocks(tp_tensor x);
-
 /* The block of channels with which oneDNN computes this convolution of plain operands of these shapes faster than the kernels
  * above, or 0 if it does not: it was not built in, has no kernel for that, or is not worth the conversions
  * (convolution_blocked.c). */

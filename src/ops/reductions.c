@@ -5,6 +5,7 @@
 #include <tapir/scalar.h>
 
 #include "axes.h"
+#include "channel_sums.h"
 #include "lists.h"
 
 typedef struct axes_attr {
@@ -87,6 +88,23 @@ static const tp_fusion sum_fusion[] = {
     {.inner = NULL},
 };
 
+static const tp_op sum;
+
+/* Of channels in blocks: all of every image, or a sum for each channel. */
+static tp_tensor sum_blocked(const tp_blocked *b)
+{
+    const axes_attr *a = tp_blocked_attr(b);
+    const tp_tensor x = tp_blocked_operand(b, 0);
+    const tp_shape y = tp_blocked_shape(b, -1);
+    const uint64_t all = ((uint64_t)1 << y.rank) - 1, behind = all & ~(uint64_t)3;
+
+    if ((a->mask | 1) == (all | 1)) /* channels and what follows them */
+        return tp_reshape(tp_record(&sum, &x, 1, &(axes_attr){a->mask | (all + 1)}), y);
+    if ((a->mask | 1) == (behind | 1) && tp_dtype_of(x) == TP_F32)
+        return tp__sum_per_channel(x, !(a->mask & 1));
+    return (tp_tensor){0};
+}
+
 static void sum_vjp(const tp_vjp *d)
 {
     d->dx[0] = tp_expand(d->g, tp_shape_of(d->x[0]));
@@ -102,6 +120,7 @@ static const tp_op sum = {
     .vjp = sum_vjp,
     .simplify = reduce_simplify,
     .fusion = sum_fusion,
+    .blocked = sum_blocked,
     TP_FOLDS_I32(sum),
 };
 

@@ -48,6 +48,14 @@ static tp_status copy_first(const tp_call *c)
     return TP_OK;
 }
 
+/* What a copy waits for: the adjoint, and y where the adjoint does not come after it. */
+typedef struct waiting {
+    tp_tensor x[3]; /* the first place is for what waits */
+    int n;
+} waiting;
+
+static tp_tensor wait_blocked(const tp_blocked *b);
+
 /* Of a tensor and what to wait for: a copy of the tensor. */
 static const tp_op wait = {
     .name = "wait",
@@ -56,7 +64,18 @@ static const tp_op wait = {
     .infer = first_infer,
     .vjp = to_first,
     .run = copy_first,
+    .blocked = wait_blocked,
 };
+
+/* The tensor in blocks; what to wait for either way, as it is at hand. */
+static tp_tensor wait_blocked(const tp_blocked *b)
+{
+    waiting w = {.n = tp_blocked_operands(b)};
+
+    for (int k = 0; k < w.n; k++)
+        w.x[k] = tp_is_blocked(b, k) ? tp_blocked_operand(b, k) : tp_plain_operand(b, k);
+    return tp_is_blocked(b, 0) ? tp_record(&wait, w.x, w.n, NULL) : (tp_tensor){0};
+}
 
 static const char *redraw_infer(tp_inference *i)
 {
@@ -196,12 +215,6 @@ static void close_stretch(stretch *t)
 }
 
 /* ---- Recording it again ---------------------------------------------------------------------------- */
-
-/* What the copies wait for: the adjoint, and y where the adjoint does not come after it. */
-typedef struct waiting {
-    tp_tensor x[3]; /* the first place is for what waits */
-    int n;
-} waiting;
 
 static int32_t without_views(const tp_tape *tape, int32_t id)
 {

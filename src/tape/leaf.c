@@ -194,8 +194,7 @@ static const void *computed(const tp_tape *tape, tp_tensor tensor)
         if (!p->has_values || p->stamp < newest)
             continue;
         for (int32_t k = 0; k < p->outputs; k++) {
-            const tp__step *step = &p->step[p->output[k].step];
-            if (step->id == tensor.id && step->epoch == tensor.epoch) {
+            if (p->output[k].id == tensor.id && p->output[k].epoch == tensor.epoch) {
                 found = tp__output_data(p, k);
                 newest = p->stamp;
             }

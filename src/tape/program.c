@@ -60,7 +60,6 @@ static bool copy_node(tp_program *program, int32_t id, const int32_t *step_of)
         .place = node->place,
         .origin = node->origin >= 0 ? step_of[node->origin] : -1,
         .id = id,
-        .epoch = node->epoch,
         .ordinal = node->ordinal,
         .bad = -1,
     };
@@ -82,8 +81,7 @@ static bool copy_nodes(tp_program *program, const int32_t *output, int32_t *step
         if (step_of[id] >= 0)
             step_of[id] = program->steps++;
     program->step = tp__arena_take(&program->arena, (size_t)program->steps * sizeof *program->step);
-    program->output = tp__arena_take(&program->arena, (size_t)program->outputs * sizeof *program->output);
-    if (program->step == NULL || program->output == NULL)
+    if (program->step == NULL)
         return false;
     for (int32_t id = 0; id < count; id++)
         if (step_of[id] >= 0 && !copy_node(program, id, step_of))
@@ -251,13 +249,44 @@ static void release_program(tp_program *program)
     tp__release(allocator, program, sizeof *program);
 }
 
-static bool build(tp_program *program, const int32_t *output)
+/* Steps for what the outputs need. */
+static bool copy_recorded(tp_program *program, int32_t *output)
 {
     tp_tape *tape = program->tape;
     const int32_t count = tape->count;
     int32_t *step_of = tp__allocate(&tape->allocator, (size_t)count * sizeof *step_of);
     const bool copied = step_of != NULL && copy_nodes(program, output, step_of, count);
     tp__release(&tape->allocator, step_of, (size_t)count * sizeof *step_of);
+    return copied;
+}
+
+/* The same, from nodes recorded for that, of which nothing remains. */
+static bool copy_in_blocks(tp_program *program, int32_t *output)
+{
+    const tp_mark mark = tp_tape_mark(program->tape);
+    const bool copied =
+        tp__block_channels(program->tape, output, program->outputs) && copy_recorded(program, output);
+    if (program->tape->count > mark.count)
+        tp_tape_rewind(mark);
+    return copied;
+}
+
+static bool name_outputs(tp_program *program, const int32_t *output)
+{
+    program->output = tp__arena_take(&program->arena, (size_t)program->outputs * sizeof *program->output);
+    for (int32_t k = 0; program->output != NULL && k < program->outputs; k++) {
+        program->output[k].id = output[k];
+        program->output[k].epoch = tp__node_at(program->tape, output[k])->epoch;
+    }
+    return program->output != NULL;
+}
+
+static bool build(tp_program *program, int32_t *output)
+{
+    tp_tape *tape = program->tape;
+    const bool plain = program->options.plain_channels || program->options.check_finite;
+    const bool copied =
+        name_outputs(program, output) && (plain ? copy_recorded : copy_in_blocks)(program, output);
 
     if (copied && !check_leaf_uses(program))
         return false;
@@ -275,7 +304,8 @@ static bool build(tp_program *program, const int32_t *output)
     return true;
 }
 
-static tp_program *compile(tp_tape *tape, const int32_t *output, int n, const tp_compile_options *options)
+/* `output` may change. */
+static tp_program *compile(tp_tape *tape, int32_t *output, int n, const tp_compile_options *options)
 {
     tp_program *program = tp__allocate(&tape->allocator, sizeof *program);
     if (program == NULL) {

@@ -277,6 +277,13 @@ static bool infer(const recording *r, tp_inference *i)
     return fault == NULL;
 }
 
+/* What is recorded next reads past the node. */
+static void bypass(const recording *r, tp__node *node)
+{
+    if (!r->tape->rewrites)
+        node->bypassed = true;
+}
+
 /* A map reads what a broadcasting view repeats, not the view, wherever the result's shape stays. */
 static void see_through_repeats(recording *r, const tp_shape *y)
 {
@@ -290,7 +297,7 @@ static void see_through_repeats(recording *r, const tp_shape *y)
                     tp_broadcast(&without, &r->shape[j], &without);
             if (!tp_shape_equal(without, *y))
                 break;
-            node->bypassed = true;
+            bypass(r, node);
             r->x[k] = tp_locate(tp__handle(r->tape, node->input[0]), r->place.file, r->place.line);
             load_operand(r, k);
             node = source;
@@ -318,7 +325,7 @@ static void take_out_repeats(recording *r, tp_shape *y)
     for (int k = 0; k < r->n; k++) {
         for (int32_t id = r->id[k]; tp__node_at(r->tape, id)->op->flags & TP_OP_REPEATS;
              id = tp__node_at(r->tape, id)->input[0])
-            tp__node_at(r->tape, id)->bypassed = true;
+            bypass(r, tp__node_at(r->tape, id));
         const int32_t source = source_of_repeats(r->tape, r->id[k]);
         r->x[k] = tp_locate(tp__handle(r->tape, source), r->place.file, r->place.line);
         load_operand(r, k);
@@ -428,7 +435,7 @@ static void note_bypass(const recording *r, const tp__node *same, int32_t id)
             return;
     }
     for (int k = 0; k < r->n; k++)
-        tp__node_at(r->tape, r->id[k])->bypassed = true;
+        bypass(r, tp__node_at(r->tape, r->id[k]));
 }
 
 /* What the op's own rule knows to be equal, or an absent tensor. */

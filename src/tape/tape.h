@@ -100,6 +100,7 @@ struct tp_tape {
     const struct tp__verified
         *verified;  /* ops that were; the checker's business, which asks for them by itself */
     bool blocked;   /* a recording error: nothing compiles */
+    bool rewrites;  /* records for a program only: the user's nodes do not change */
     bool destroyed; /* waits for its programs */
     tp_status status;
     char message[TP__MESSAGE];
@@ -199,7 +200,6 @@ typedef struct tp__step { /* a node's copy inside a program */
     tp__place place;
     int32_t origin; /* step, or -1 */
     int32_t id;     /* on the tape */
-    uint32_t epoch;
     uint32_t ordinal;
     int64_t bad;    /* with check_finite: first element that is NaN or infinite, or -1 */
     int64_t hidden; /* with check_finite: elements that a TP_OP_HIDES map kept finite */
@@ -210,6 +210,8 @@ typedef struct tp__step { /* a node's copy inside a program */
 
 typedef struct tp__output {
     int32_t step;
+    int32_t id; /* on the tape, of what the user named */
+    uint32_t epoch;
     void *snapshot; /* of a leaf's value, NULL for anything else */
 } tp__output;
 
@@ -232,6 +234,10 @@ struct tp_program {
     char message[TP__MESSAGE];
     char hidden_message[TP__MESSAGE];
 };
+
+/* blocks.c: records what the outputs need again where channels in blocks are a gain, and names the new outputs.  False when out
+ * of memory, or after storing an error. */
+bool tp__block_channels(tp_tape *tape, int32_t *output, int n);
 
 /* reference.c: compute every step, node by node.  Nothing is assigned. */
 tp_status tp__reference_run(tp_program *program);

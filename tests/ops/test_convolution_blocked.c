@@ -61,10 +61,10 @@ static int64_t place_in_blocks(const tp_shape *plain, int64_t block, int64_t i)
 static void check_conversion(tp_shape shape, int64_t block, tp_dtype dtype)
 {
     tp_tape *tape = tp_tape_create(NULL);
-    const tp_tensor x = leaf_of_bits(tape, dtype, shape), blocks = tp__channels_to_blocks(x, block);
+    const tp_tensor x = leaf_of_bits(tape, dtype, shape), blocks = tp_channels_to_blocks(x, block);
     const tp_shape blocked = tp_shape_of(blocks);
     /* not of `blocks`, which would be x itself */
-    const tp_tensor y = leaf_of_bits(tape, dtype, blocked), plain = tp__channels_from_blocks(y);
+    const tp_tensor y = leaf_of_bits(tape, dtype, blocked), plain = tp_channels_from_blocks(y);
     tp_program *program = compile_all((tp_tensor[]){blocks, plain}, 2);
     size_t bytes, size = tp_dtype_size(dtype);
 
@@ -107,11 +107,11 @@ static void test_there_and_back_is_nothing(void **state)
 {
     tp_tape *tape = tp_tape_create(NULL);
     (void)state;
-    const tp_tensor x = tp_input(tape, TP_F32, TP_SHAPE(2, 16, 3)), b = tp__channels_to_blocks(x, 8);
-    assert_int_equal(tp__channels_from_blocks(b).id, x.id);
-    const tp_tensor y = tp_input(tape, TP_F32, TP_SHAPE(2, 2, 3, 8)), p = tp__channels_from_blocks(y);
-    assert_int_equal(tp__channels_to_blocks(p, 8).id, y.id);
-    assert_int_not_equal(tp__channels_to_blocks(p, 16).id, y.id);
+    const tp_tensor x = tp_input(tape, TP_F32, TP_SHAPE(2, 16, 3)), b = tp_channels_to_blocks(x, 8);
+    assert_int_equal(tp_channels_from_blocks(b).id, x.id);
+    const tp_tensor y = tp_input(tape, TP_F32, TP_SHAPE(2, 2, 3, 8)), p = tp_channels_from_blocks(y);
+    assert_int_equal(tp_channels_to_blocks(p, 8).id, y.id);
+    assert_int_not_equal(tp_channels_to_blocks(p, 16).id, y.id);
     assert_no_error(tape);
     tp_tape_destroy(tape);
 }
@@ -125,11 +125,11 @@ static void test_conversions_are_each_others_derivative(void **state)
     for (int i = 0; i < 48; i++)
         x[i] = i, weight[i] = 100 - i;
     const tp_tensor a = make_leaf(tape, TP_F64, shape, x), w = make_constant(tape, TP_F64, blocked, weight);
-    compute_gradient(tp_sum(tp_mul(tp__channels_to_blocks(a, 4), w)), a, g);
+    compute_gradient(tp_sum(tp_mul(tp_channels_to_blocks(a, 4), w)), a, g);
     for (int64_t i = 0; i < 48; i++)
         assert_true(g[i] == weight[place_in_blocks(&shape, 4, i)]);
     const tp_tensor b = make_leaf(tape, TP_F64, blocked, x), v = make_constant(tape, TP_F64, shape, weight);
-    compute_gradient(tp_sum(tp_mul(tp__channels_from_blocks(b), v)), b, g);
+    compute_gradient(tp_sum(tp_mul(tp_channels_from_blocks(b), v)), b, g);
     for (int64_t i = 0; i < 48; i++)
         assert_true(g[place_in_blocks(&shape, 4, i)] == weight[i]);
     tp_tape_destroy(tape);
@@ -220,12 +220,12 @@ static void record_plain(const geometry *g, const operands *o, tp_tensor y[3])
 
 static tp_tensor in_blocks(tp_tensor x, int64_t block)
 {
-    return tp_shape_of(x).dim[1] % block == 0 ? tp__channels_to_blocks(x, block) : x;
+    return tp_shape_of(x).dim[1] % block == 0 ? tp_channels_to_blocks(x, block) : x;
 }
 
 static tp_tensor as_plain(tp_tensor x)
 {
-    return tp_shape_of(x).rank == 5 ? tp__channels_from_blocks(x) : x;
+    return tp_shape_of(x).rank == 5 ? tp_channels_from_blocks(x) : x;
 }
 
 /* `plain`: what makes blocks is not in blocks either. */

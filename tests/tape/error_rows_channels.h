@@ -9,17 +9,17 @@
 
 static void channels_block(fixture *f)
 {
-    RESULT(f, tp__channels_to_blocks(TP_HERE(f->a23), 0));
+    RESULT(f, tp_channels_to_blocks(TP_HERE(f->a23), 0));
 }
 
 static void channels_multiple(fixture *f)
 {
-    RESULT(f, tp__channels_to_blocks(TP_HERE(f->a23), 2));
+    RESULT(f, tp_channels_to_blocks(TP_HERE(f->a23), 2));
 }
 
 static void channels_rank(fixture *f)
 {
-    RESULT(f, tp__channels_from_blocks(TP_HERE(f->a23)));
+    RESULT(f, tp_channels_from_blocks(TP_HERE(f->a23)));
 }
 
 static const error_row channels_rows[] = {
