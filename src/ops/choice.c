@@ -127,11 +127,23 @@ static tp_tensor dropped_first(tp_tensor mask, tp_tensor dropped, tp_tensor kept
     return tp_where(mask, kept, dropped);
 }
 
+static tp_tensor keep_simplify(const tp_tensor *x, int n, const void *attr)
+{
+    (void)n, (void)attr;
+    return tp__mask_before_put(&tp__keep, x[0], x[1]);
+}
+
+static tp_tensor drop_simplify(const tp_tensor *x, int n, const void *attr)
+{
+    (void)n, (void)attr;
+    return tp__mask_before_put(&tp__drop, x[0], x[1]);
+}
+
 #define MASK(NAME, OPPOSITE, JOIN)                                                                           \
     {                                                                                                        \
         .name = #NAME, .kind = TP_MAP, .arity = 2, .flags = TP_OP_FINITE | TP_OP_HIDES | TP_OP_MASKS,        \
-        .vjp = NAME##_vjp, .opposite = &tp__##OPPOSITE, .join = JOIN, .fusion = NAME##_fusion,               \
-        TP_MAP_KERNELS_I32(NAME)                                                                             \
+        .vjp = NAME##_vjp, .opposite = &tp__##OPPOSITE, .join = JOIN, .simplify = NAME##_simplify,           \
+        .fusion = NAME##_fusion, TP_MAP_KERNELS_I32(NAME)                                                    \
     }
 
 const tp_op tp__keep = MASK(keep, drop, kept_first);

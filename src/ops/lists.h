@@ -39,4 +39,8 @@ extern const tp_op *const tp__channel_sum_ops[];
 /* Ops that another family's fusions name. */
 extern const tp_op tp__neg, tp__add, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where, tp__guard;
 
+/* A mask (keep or drop, by `op`) over what the gradient of max_pool2d put where the maxima were: on what is put, if the mask
+ * is made of the images (relu before pooling), so that the images need not be kept.  Or an absent tensor (pooling.c). */
+tp_tensor tp__mask_before_put(const tp_op *op, tp_tensor mask, tp_tensor x);
+
 #endif

@@ -263,6 +263,42 @@ static void share_vjp(const tp_vjp *d)
     d->dx[0] = tp_record(&mean_pool, &d->g, 1, &a);
 }
 
+/* ---- Masks -------------------------------------------------------------------------------------------- */
+
+/* The mask at the positions of the maxima of y, of which it is a map with known numbers; or an absent tensor. */
+static tp_tensor picked_mask(tp_tensor mask, tp_tensor y, tp_tensor at)
+{
+    enum { MOST = 2 };
+    const tp_op *op = tp_op_of(mask);
+    tp_tensor x[MOST];
+    bool of_y = false;
+
+    if (op->kind != TP_MAP || op->arity > MOST || (op->flags & TP_OP_IMPURE))
+        return (tp_tensor){0};
+    for (int k = 0; k < op->arity; k++) {
+        x[k] = tp_operand_of(mask, k);
+        if (x[k].id == y.id) {
+            x[k] = tp_record(&pick, (tp_tensor[]){y, at}, 2, tp_attr_of(at));
+            of_y = true;
+        } else if (!tp_is_scalar_constant(x[k], NULL)) {
+            return (tp_tensor){0};
+        }
+    }
+    return of_y ? tp_record(op, x, op->arity, tp_attr_of(mask)) : (tp_tensor){0};
+}
+
+tp_tensor tp__mask_before_put(const tp_op *op, tp_tensor mask, tp_tensor x)
+{
+    if (tp_op_of(x) != &put || tp_op_of(tp_operand_of(x, 1)) != &position)
+        return (tp_tensor){0};
+    const tp_tensor g = tp_operand_of(x, 0), at = tp_operand_of(x, 1);
+    const tp_tensor picked = picked_mask(mask, tp_operand_of(at, 0), at);
+    if (picked.tape == NULL)
+        return (tp_tensor){0};
+    return tp_record(&put, (tp_tensor[]){tp_record(op, (tp_tensor[]){picked, g}, 2, NULL), at}, 2,
+                     tp_attr_of(x));
+}
+
 /* ---- Recording ---------------------------------------------------------------------------------------------- */
 
 static void set_pair(int64_t to[2], const int64_t given[2], int64_t first, int64_t second)
