@@ -141,14 +141,14 @@ static const char *weight_infer(tp_inference *i)
 static tp_tensor record(tp__convolution_role role, tp_tensor a, tp_tensor b, tp__convolution attr,
                         tp_tensor like);
 
-/* Operands: images, weight. */
+/* Operands: images, weight.  The weight first: then the images, which may be large, are read no more. */
 static void convolution_vjp(const tp_vjp *d)
 {
     const tp__convolution *a = d->attr;
-    if (d->need[0])
-        d->dx[0] = record(TP__CONVOLUTION_IMAGES, d->g, d->x[1], *a, d->x[0]);
     if (d->need[1])
         d->dx[1] = record(TP__CONVOLUTION_WEIGHT, d->x[0], d->g, *a, d->x[1]);
+    if (d->need[0])
+        d->dx[0] = record(TP__CONVOLUTION_IMAGES, d->g, d->x[1], *a, d->x[0]);
 }
 
 /* Operands: result, weight. */

@@ -1,6 +1,7 @@
 /* plan.c -- group, lower, then give every stored value a place in one block of memory.
  *
- * A value needs its place from the kernel that computes it to the last that reads it; places are reused after that.
+ * A value needs its place from the kernel that computes it to the last that reads it; places are reused after that.  All
+ * lifetimes are known, so the largest values choose first.
  */
 #include "planner.h"
 
@@ -17,39 +18,19 @@ static size_t rounded(size_t bytes)
 
 /* ---- Places ---------------------------------------------------------------------------------------- */
 
-typedef struct span {
-    size_t begin, end;
-    int32_t last; /* order of the last kernel that reads it */
-} span;
+/* A piece of memory, for one value or for several that are written over each other. */
+typedef struct piece {
+    size_t begin, bytes;
+    int32_t first, last; /* orders of the kernels between which it is needed */
+} piece;
 
 typedef struct layout {
-    span *live; /* sorted by place */
+    piece *piece;
+    int32_t pieces;
+    int32_t *placed; /* of those that have a place, by place; of the small ones only what is alive */
     int32_t n;
     size_t peak;
 } layout;
-
-static void drop_dead(layout *l, int32_t order)
-{
-    int32_t kept = 0;
-    for (int32_t i = 0; i < l->n; i++)
-        if (l->live[i].last >= order)
-            l->live[kept++] = l->live[i];
-    l->n = kept;
-}
-
-/* The lowest gap that is large enough. */
-static size_t take_place(layout *l, size_t bytes, int32_t last)
-{
-    size_t begin = 0;
-    int32_t at = 0;
-    for (; at < l->n && l->live[at].begin < begin + bytes; at++)
-        begin = l->live[at].end > begin ? l->live[at].end : begin;
-    memmove(l->live + at + 1, l->live + at, (size_t)(l->n - at) * sizeof *l->live);
-    l->live[at] = (span){begin, begin + bytes, last};
-    l->n++;
-    l->peak = begin + bytes > l->peak ? begin + bytes : l->peak;
-    return begin;
-}
 
 static size_t bytes_of(const tp__step *step)
 {
@@ -77,37 +58,111 @@ static int32_t find_dying(const planner *p, const tp__kernel *k, int32_t value)
     return -1;
 }
 
-/* Gives the value the place of one that dies there, unless another has it already; false: there is none. */
-static bool take_over(const planner *p, layout *l, const tp__kernel *k, int32_t value, size_t *offset)
+/* Which piece each value has: one of its own, or that of a value that dies where it is computed. */
+static void cut_pieces(const planner *p, layout *l, int32_t *piece_of)
 {
-    const int32_t old = k->is_loop ? find_dying(p, k, value) : -1;
-    for (int32_t i = 0; old >= 0 && i < l->n; i++)
-        if (l->live[i].begin == offset[old] && l->live[i].last == k->order) {
-            l->live[i].last = p->at[value].last;
-            offset[value] = offset[old];
-            return true;
+    for (const tp__kernel *k = p->plan->kernel; k != NULL; k = k->next)
+        for (int32_t i = 0; i < (k->is_loop ? k->nodes : 1); i++) {
+            const int32_t s = k->is_loop ? k->node[i] : k->step;
+            if (!owns_memory(p, s))
+                continue;
+            const int32_t old = k->is_loop ? find_dying(p, k, s) : -1;
+            if (old >= 0 && l->piece[piece_of[old]].last == k->order) { /* else another has it already */
+                piece_of[s] = piece_of[old];
+                l->piece[piece_of[s]].last = p->at[s].last;
+                continue;
+            }
+            piece_of[s] = l->pieces;
+            l->piece[l->pieces++] = (piece){0, bytes_of(&p->program->step[s]), k->order, p->at[s].last};
         }
-    return false;
+}
+
+/* The lowest gap that is large enough, from `floor` on, among the placed ones that are needed at the same time. */
+static void place(layout *l, int32_t which, size_t floor)
+{
+    piece *own = &l->piece[which];
+    size_t begin = floor;
+    int32_t at = 0;
+
+    for (int32_t i = 0; i < l->n; i++) {
+        const piece *other = &l->piece[l->placed[i]];
+        if (other->last < own->first || other->first > own->last)
+            continue;
+        if (other->begin >= begin + own->bytes)
+            break;
+        begin = other->begin + other->bytes > begin ? other->begin + other->bytes : begin;
+    }
+    own->begin = begin;
+    while (at < l->n && l->piece[l->placed[at]].begin <= begin)
+        at++;
+    memmove(l->placed + at + 1, l->placed + at, (size_t)(l->n - at) * sizeof *l->placed);
+    l->placed[at] = which;
+    l->n++;
+    l->peak = begin + own->bytes > l->peak ? begin + own->bytes : l->peak;
+}
+
+/* Pieces below this are many, and together little: they are placed as they come. */
+static const size_t small = 4096;
+
+/* The large ones by size, the largest first: later ones fill gaps. */
+static void place_large(layout *l)
+{
+    for (size_t below = SIZE_MAX, size = 0; below > small; below = size) {
+        size = 0;
+        for (int32_t i = 0; i < l->pieces; i++)
+            if (l->piece[i].bytes < below && l->piece[i].bytes > size)
+                size = l->piece[i].bytes;
+        if (size < small)
+            return;
+        for (int32_t i = 0; i < l->pieces; i++)
+            if (l->piece[i].bytes == size)
+                place(l, i, 0);
+    }
+}
+
+static void drop_dead(layout *l, int32_t order)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->piece[l->placed[i]].last >= order)
+            l->placed[kept++] = l->placed[i];
+    l->n = kept;
+}
+
+/* Behind the large ones, in the order of time. */
+static void place_small(layout *l)
+{
+    const size_t floor = l->peak;
+    l->n = 0;
+    for (int32_t i = 0; i < l->pieces; i++)
+        if (l->piece[i].bytes < small) {
+            drop_dead(l, l->piece[i].first);
+            place(l, i, floor);
+        }
 }
 
 static bool place_values(planner *p, size_t *offset, size_t *peak)
 {
-    const tp_program *program = p->program;
-    layout l = {0};
-    l.live = tp__allocate(&program->tape->allocator, ((size_t)program->steps + 1) * sizeof *l.live);
-    if (l.live == NULL)
-        return false;
-    for (const tp__kernel *k = p->plan->kernel; k != NULL; k = k->next) {
-        drop_dead(&l, k->order);
-        for (int32_t i = 0; i < (k->is_loop ? k->nodes : 1); i++) {
-            const int32_t s = k->is_loop ? k->node[i] : k->step;
-            if (owns_memory(p, s) && !take_over(p, &l, k, s, offset))
-                offset[s] = take_place(&l, bytes_of(&program->step[s]), p->at[s].last);
-        }
+    const tp_allocator *allocator = &p->program->tape->allocator;
+    const size_t steps = (size_t)p->program->steps;
+    int32_t *piece_of = tp__allocate(allocator, steps * sizeof *piece_of);
+    layout l = {.piece = tp__allocate(allocator, steps * sizeof *l.piece),
+                .placed = tp__allocate(allocator, steps * sizeof *l.placed)};
+
+    const bool fine = piece_of != NULL && l.piece != NULL && l.placed != NULL;
+    if (fine) {
+        cut_pieces(p, &l, piece_of);
+        place_large(&l);
+        place_small(&l);
+        for (int32_t s = 0; s < p->program->steps; s++)
+            if (owns_memory(p, s))
+                offset[s] = l.piece[piece_of[s]].begin;
     }
     *peak = l.peak;
-    tp__release(&program->tape->allocator, l.live, ((size_t)program->steps + 1) * sizeof *l.live);
-    return true;
+    tp__release(allocator, piece_of, steps * sizeof *piece_of);
+    tp__release(allocator, l.piece, steps * sizeof *l.piece);
+    tp__release(allocator, l.placed, steps * sizeof *l.placed);
+    return fine;
 }
 
 /* ---- Constants ------------------------------------------------------------------------------------- */
