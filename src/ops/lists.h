@@ -34,7 +34,6 @@ extern const tp_op *const tp__convolution_ops[];
 extern const tp_op *const tp__pooling_ops[];
 extern const tp_op *const tp__resampling_ops[];
 extern const tp_op *const tp__ctc_ops[];
-extern const tp_op *const tp__channel_sum_ops[];
 
 /* Ops that another family's fusions name. */
 extern const tp_op tp__neg, tp__add, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where, tp__guard;

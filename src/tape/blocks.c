@@ -108,45 +108,53 @@ static tp_tensor operand_beside(const tp_blocked *b, int32_t id, const tp_shape 
 
 /* ---- What a rule asks for -------------------------------------------------------------------------- */
 
+static bool has_operand(const tp_blocked *b, int k)
+{
+    return b != NULL && k >= 0 && k < b->node->n;
+}
+
 int64_t tp_block_of(const tp_blocked *b)
 {
-    return b->block;
+    return b != NULL ? b->block : 0;
 }
 
 const void *tp_blocked_attr(const tp_blocked *b)
 {
-    return b->node->attr;
+    return b != NULL ? b->node->attr : NULL;
 }
 
 tp_shape tp_blocked_shape(const tp_blocked *b, int k)
 {
-    return k < 0 ? b->node->shape : tp__node_at(b->tape, b->node->input[k])->shape;
+    if (has_operand(b, k))
+        return tp__node_at(b->tape, b->node->input[k])->shape;
+    return b != NULL && k == -1 ? b->node->shape : (tp_shape){0};
 }
 
 tp_dtype tp_blocked_dtype(const tp_blocked *b)
 {
-    return b->node->dtype;
+    return b != NULL ? b->node->dtype : TP_F32;
 }
 
 int tp_blocked_operands(const tp_blocked *b)
 {
-    return (int)b->node->n;
+    return b != NULL ? (int)b->node->n : 0;
 }
 
 tp_tensor tp_plain_operand(const tp_blocked *b, int k)
 {
-    return plain_of(b, b->node->input[k]);
+    return has_operand(b, k) ? plain_of(b, b->node->input[k]) : (tp_tensor){0};
 }
 
 tp_tensor tp_blocked_operand(const tp_blocked *b, int k)
 {
-    const int32_t id = b->node->input[k];
-    return can_be_blocked(&tp__node_at(b->tape, id)->shape, b->block) ? blocked_of(b, id) : (tp_tensor){0};
+    const tp_shape shape = tp_blocked_shape(b, k);
+    return has_operand(b, k) && can_be_blocked(&shape, b->block) ? blocked_of(b, b->node->input[k])
+                                                                 : (tp_tensor){0};
 }
 
 bool tp_is_blocked(const tp_blocked *b, int k)
 {
-    return b->in_blocks[b->node->input[k]] >= 0;
+    return has_operand(b, k) && b->in_blocks[b->node->input[k]] >= 0;
 }
 
 /* ---- One node in blocks; an absent tensor: it is recorded as it was --------------------------------- */

@@ -2,6 +2,7 @@
 #ifndef TAPIR_TESTS_ERROR_ROWS_CHANNELS_H
 #define TAPIR_TESTS_ERROR_ROWS_CHANNELS_H
 
+#include "channel_sums.h"
 #include "convolution.h"
 #include "error_rows.h"
 
@@ -32,6 +33,24 @@ static const error_row channels_rows[] = {
      channels_rank,
      TP_BAD_SHAPE,
      {"channels_from_blocks: channels in blocks are [n,channels/block,...,block]: f32[2,3]"}},
+};
+
+/* ---- channel_sums.c ------------------------------------------------------------------------------------- */
+
+static void sums_rank(fixture *f)
+{
+    RESULT(f, tp__sum_per_channel(TP_HERE(f->a23), false));
+}
+
+static void sums_dtype(fixture *f)
+{
+    const tp_tensor x = tp_parameter(f->tape, TP_F64, TP_SHAPE(1, 2, 2, 3), NULL);
+    RESULT(f, tp__sum_per_channel(TP_HERE(x), true));
+}
+
+static const error_row sums_rows[] = {
+    {"rank", sums_rank, TP_BAD_SHAPE, {"sum_per_channel: the tensor must be [n,channels/b,...,b]: f32[2,3]"}},
+    {"dtype", sums_dtype, TP_BAD_DTYPE, {"sum_per_channel: the tensor must be f32: f64[1,2,2,3]"}},
 };
 
 /* ---- convolution_blocked.c ------------------------------------------------------------------------------ */

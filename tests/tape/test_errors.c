@@ -63,6 +63,7 @@ static const error_rows all_rows[] = {
     ROWS("ops/matmul.c", matmul_rows),
     ROWS("ops/convolution.c", convolution_rows),
     ROWS("ops/channels.c", channels_rows),
+    ROWS("ops/channel_sums.c", sums_rows),
     ROWS("ops/convolution_blocked.c", in_blocks_rows),
     USE_ROWS("ops/convolution_blocked.c", in_blocks_use_rows),
     ROWS("ops/pooling.c", pooling_rows),

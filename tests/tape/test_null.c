@@ -419,6 +419,20 @@ static void test_shapes_of_anything(void **state)
     assert_int_equal(tp_call_fail(&(tp_call){0}, "x"), TP_BAD_VALUE);
 }
 
+/* Rules get one; nobody else has any. */
+static void test_no_channels_in_blocks(void **state)
+{
+    (void)state;
+    assert_int_equal(tp_block_of(NULL), 0);
+    assert_null(tp_blocked_attr(NULL));
+    assert_int_equal(tp_blocked_shape(NULL, 0).rank, 0);
+    assert_int_equal(tp_blocked_dtype(NULL), TP_F32);
+    assert_int_equal(tp_blocked_operands(NULL), 0);
+    assert_false(tp_is_blocked(NULL, 0));
+    assert_null(tp_plain_operand(NULL, 0).tape);
+    assert_null(tp_blocked_operand(NULL, -1).tape);
+}
+
 /* ---- Nothing is left out ---------------------------------------------------------------------------- */
 
 /* The name that is declared after TP_API at `at`, or an empty one. */
@@ -520,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_program_output_arguments),
         cmocka_unit_test(test_names_of_anything),
         cmocka_unit_test(test_shapes_of_anything),
+        cmocka_unit_test(test_no_channels_in_blocks),
         cmocka_unit_test(test_every_public_function_is_tried),
     };
     return cmocka_run_group_tests_name("null", tests, NULL, NULL);
