@@ -163,16 +163,44 @@ static int64_t run_from(const tp_shape *shape, int64_t at, int64_t n)
     return left < n ? left : n;
 }
 
+/* How many elements the axes have over which the last axis is repeated, itself included. */
+static int64_t repeated_length(const tp_shape *shape, const tp_strides *strides)
+{
+    int64_t length = 1, d = shape->rank - 1;
+    if (d >= 0)
+        length = shape->dim[d--];
+    while (d >= 0 && strides->stride[d] == 0)
+        length *= shape->dim[d--];
+    return length;
+}
+
+/* The first `run` bytes are there: the same again and again, `bytes` in all. */
+static void repeat_run(char *out, size_t run, size_t bytes)
+{
+    while (run < bytes) {
+        const size_t more = run < bytes - run ? run : bytes - run;
+        memcpy(out + run, out, more);
+        run += more;
+    }
+}
+
 void tp__gather(void *out, const void *data, size_t size, const tp_shape *shape, const tp_strides *strides,
                 int64_t start, int64_t n)
 {
     const int64_t stride = shape->rank > 0 ? strides->stride[shape->rank - 1] : 0;
+    const int64_t last = shape->rank > 0 ? shape->dim[shape->rank - 1] : 1,
+                  repeated = repeated_length(shape, strides);
 
     for (int64_t done = 0, run; done < n; done += run) {
-        run = run_from(shape, start + done, n - done);
-        const int64_t offset = tp__offset_of(shape, strides, start + done);
-        gather_run((char *)out + (size_t)done * size, (const char *)data + offset * (int64_t)size, size,
-                   stride, run);
+        char *to = (char *)out + (size_t)done * size;
+        const int64_t at = start + done, offset = tp__offset_of(shape, strides, at);
+        run = run_from(shape, at, n - done);
+        gather_run(to, (const char *)data + offset * (int64_t)size, size, stride, run);
+        if (run == last && repeated > last) {
+            const int64_t left = repeated - at % repeated;
+            run = left < n - done ? left : n - done;
+            repeat_run(to, (size_t)last * size, (size_t)run * size);
+        }
     }
 }
 
