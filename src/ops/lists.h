@@ -42,4 +42,7 @@ extern const tp_op tp__neg, tp__add, tp__sub, tp__mul, tp__square, tp__keep, tp_
  * is made of the images (relu before pooling), so that the images need not be kept.  Or an absent tensor (pooling.c). */
 tp_tensor tp__mask_before_put(const tp_op *op, tp_tensor mask, tp_tensor x);
 
+/* What max_pool2d's gradient puts, which has the same sum over an image; else x. */
+tp_tensor tp__before_put(tp_tensor x);
+
 #endif

@@ -299,6 +299,11 @@ tp_tensor tp__mask_before_put(const tp_op *op, tp_tensor mask, tp_tensor x)
                      tp_attr_of(x));
 }
 
+tp_tensor tp__before_put(tp_tensor x)
+{
+    return tp_op_of(x) == &put ? tp_operand_of(x, 0) : x;
+}
+
 /* ---- Recording ---------------------------------------------------------------------------------------------- */
 
 static void set_pair(int64_t to[2], const int64_t given[2], int64_t first, int64_t second)

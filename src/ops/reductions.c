@@ -94,7 +94,7 @@ static const tp_op sum;
 static tp_tensor sum_blocked(const tp_blocked *b)
 {
     const axes_attr *a = tp_blocked_attr(b);
-    const tp_tensor x = tp_blocked_operand(b, 0);
+    const tp_tensor x = tp__before_put(tp_blocked_operand(b, 0)); /* either way whole images are summed */
     const tp_shape y = tp_blocked_shape(b, -1);
     const uint64_t all = ((uint64_t)1 << y.rank) - 1, behind = all & ~(uint64_t)3;
 

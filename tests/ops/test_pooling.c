@@ -13,6 +13,8 @@
 
 #define TP_VERIFY_OPS 0 /* not with positions that no position op made */
 
+#include <tapir/cmocka.h>
+
 #include "lists.h"
 #include "values.h"
 
@@ -429,9 +431,34 @@ static void test_a_weight_of_zero_hides_the_other(void **state)
     tp_tape_destroy(tape);
 }
 
+/* Masks of the images go before what is put back: relu, and a mask that keeps. */
+static tp_tensor masked_and_pooled(const tp_tensor *x, void *user)
+{
+    const tp_tensor above = tp_greater(x[0], tp_scalar(x[0].tape, 0.25)), zero = tp_scalar(x[0].tape, 0);
+    const tp_tensor y = user != NULL ? tp_relu(x[0]) : tp_where(above, x[0], zero);
+    const tp_pooling_options options = {.stride = {1, 2}};
+    return tp_sum(tp_square(tp_max_pool2d(y, 2, 2, &options)));
+}
+
+static void test_masks_before_putting(void **state)
+{
+    int relu = 0;
+    tp_tape *tape = tp_tape_create(NULL);
+    const tp_tensor x = tp_parameter(tape, TP_F64, TP_SHAPE(2, 3, 4, 4), NULL);
+    double *values = tp_leaf_data(x, TP_F64);
+    (void)state;
+
+    for (int i = 0; i < 96; i++)
+        values[i] = (double)(i * 37 % 101 - 50) / 40;
+    for (int k = 0; k < 2; k++)
+        tp_assert_gradient(masked_and_pooled, k == 0 ? &relu : NULL, &x, 1, NULL);
+    tp_tape_destroy(tape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_masks_before_putting),
         cmocka_unit_test(test_maxima),
         cmocka_unit_test(test_means),
         cmocka_unit_test(test_derivatives_of_derivatives),

@@ -203,6 +203,38 @@ static void test_same_values(void **state)
     }
 }
 
+/* Bias, relu and pooling: the mask goes to what is put back, and the sum of that is the bias's gradient. */
+static void record_pooled(tp_tape *tape, const tp_pooling_options *options, tp_tensor *output)
+{
+    uint32_t random = 11;
+    const tp_tensor x = leaf(tape, TP_SHAPE(2, 8, 7, 6), &random), bias = leaf(tape, TP_SHAPE(8), &random);
+    const tp_tensor y = tp_relu(tp_add(scale_channels(x), tp_reshape(bias, TP_SHAPE(8, 1, 1))));
+    output[1] = tp_max_pool2d(y, 2, 3, options);
+    output[0] = tp_mean(tp_square(scale_channels(output[1])));
+    assert_int_equal(tp_gradient(output[0], (tp_tensor[]){x, bias}, 2, output + 2), TP_OK);
+}
+
+static void test_pooled(void **state)
+{
+    const tp_pooling_options overlap = {.stride = {1, 2}, .padding = {1, 0}};
+    const tp_pooling_options *const options[] = {NULL, &overlap};
+    (void)state;
+
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        tp_tape *tape = tp_tape_create(NULL);
+        tp_tensor output[OUTPUTS];
+        float *plain[OUTPUTS], *blocked[OUTPUTS];
+        record_pooled(tape, options[i], output);
+        run_with(tape, output, (tp_compile_options){.plain_channels = true}, plain);
+        run_with(tape, output, (tp_compile_options){0}, blocked);
+        for (int k = 0; k < OUTPUTS; k++) {
+            expect_close(plain[k], blocked[k], tp_count_of(output[k]), 1e-6, (uint32_t)i);
+            free(plain[k]), free(blocked[k]);
+        }
+        tp_tape_destroy(tape);
+    }
+}
+
 /* ---- The tape stays as it was --------------------------------------------------------------------------- */
 
 /* Recording in blocks reads past reshapes and repeats; none of that may keep a later gradient from being asked for. */
@@ -344,8 +376,11 @@ static void test_reach(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_values),   cmocka_unit_test(test_gradient_after_compiling),
-        cmocka_unit_test(test_training_step), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_same_values),
+        cmocka_unit_test(test_pooled),
+        cmocka_unit_test(test_gradient_after_compiling),
+        cmocka_unit_test(test_training_step),
+        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
