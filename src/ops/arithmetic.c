@@ -103,7 +103,16 @@ TP_FUSED3(add_keep, a + (b != 0 ? c : 0))
 TP_FUSED3(drop_add, (a != 0 ? 0 : b) + c)
 TP_FUSED3(add_drop, a + (b != 0 ? 0 : c))
 
+TP_FUSED4(keep_less_add, (a < b ? c : 0) + d)
+TP_FUSED4(add_keep_less, a + (b < c ? d : 0))
+TP_FUSED4(drop_less_equal_add, (a <= b ? 0 : c) + d)
+TP_FUSED4(add_drop_less_equal, a + (b <= c ? 0 : d))
+
 static const tp_fusion add_fusion[] = {
+    {&tp__keep, 0, &tp__less, 0, TP_FUSED_KERNELS(keep_less_add)},
+    {&tp__keep, 1, &tp__less, 0, TP_FUSED_KERNELS(add_keep_less)},
+    {&tp__drop, 0, &tp__less_equal, 0, TP_FUSED_KERNELS(drop_less_equal_add)},
+    {&tp__drop, 1, &tp__less_equal, 0, TP_FUSED_KERNELS(add_drop_less_equal)},
     {&tp__mul, 0, NULL, 0, TP_FUSED_KERNELS(mul_add)},
     {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(add_mul)},
     {&tp__guard, 0, NULL, 0, TP_FUSED_KERNELS(guard_add)},

@@ -24,8 +24,8 @@ TP_MAP2_I32(less_equal, a <= b)
 
 static const tp_op equal = COMPARISON(equal);
 static const tp_op not_equal = COMPARISON(not_equal);
-static const tp_op less = COMPARISON(less);
-static const tp_op less_equal = COMPARISON(less_equal);
+const tp_op tp__less = COMPARISON(less);
+const tp_op tp__less_equal = COMPARISON(less_equal);
 
 static tp_tensor compare(const tp_op *op, tp_tensor a, tp_tensor b)
 {
@@ -44,12 +44,12 @@ tp_tensor tp_not_equal(tp_tensor a, tp_tensor b)
 
 tp_tensor tp_less(tp_tensor a, tp_tensor b)
 {
-    return compare(&less, a, b);
+    return compare(&tp__less, a, b);
 }
 
 tp_tensor tp_less_equal(tp_tensor a, tp_tensor b)
 {
-    return compare(&less_equal, a, b);
+    return compare(&tp__less_equal, a, b);
 }
 
 /* The swapped operands keep the place of the first one that was written, and its tape gets the errors. */
@@ -61,12 +61,12 @@ static tp_tensor compare_swapped(const tp_op *op, tp_tensor a, tp_tensor b)
 
 tp_tensor tp_greater(tp_tensor a, tp_tensor b)
 {
-    return compare_swapped(&less, a, b);
+    return compare_swapped(&tp__less, a, b);
 }
 
 tp_tensor tp_greater_equal(tp_tensor a, tp_tensor b)
 {
-    return compare_swapped(&less_equal, a, b);
+    return compare_swapped(&tp__less_equal, a, b);
 }
 
 /* ---- keep, drop: a value or 0 ----------------------------------------------------------------------- */
@@ -102,16 +102,16 @@ TP_FUSED3(drop_mul, a != 0 ? 0 : b * c)
 
 static const tp_fusion keep_fusion[] = {
     {&equal, 0, NULL, 0, TP_FUSED_KERNELS(keep_equal)},
-    {&less, 0, NULL, 0, TP_FUSED_KERNELS(keep_less)},
-    {&less_equal, 0, NULL, 0, TP_FUSED_KERNELS(keep_less_equal)},
+    {&tp__less, 0, NULL, 0, TP_FUSED_KERNELS(keep_less)},
+    {&tp__less_equal, 0, NULL, 0, TP_FUSED_KERNELS(keep_less_equal)},
     {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(keep_mul)},
     {.inner = NULL},
 };
 
 static const tp_fusion drop_fusion[] = {
     {&equal, 0, NULL, 0, TP_FUSED_KERNELS(drop_equal)},
-    {&less, 0, NULL, 0, TP_FUSED_KERNELS(drop_less)},
-    {&less_equal, 0, NULL, 0, TP_FUSED_KERNELS(drop_less_equal)},
+    {&tp__less, 0, NULL, 0, TP_FUSED_KERNELS(drop_less)},
+    {&tp__less_equal, 0, NULL, 0, TP_FUSED_KERNELS(drop_less_equal)},
     {&tp__mul, 1, NULL, 0, TP_FUSED_KERNELS(drop_mul)},
     {.inner = NULL},
 };
@@ -179,8 +179,8 @@ TP_FUSED4(where_less_equal, a <= b ? c : d)
 static const tp_fusion where_fusion[] = {
     {&equal, 0, NULL, 0, TP_FUSED_KERNELS(where_equal)},
     {&not_equal, 0, NULL, 0, TP_FUSED_KERNELS(where_not_equal)},
-    {&less, 0, NULL, 0, TP_FUSED_KERNELS(where_less)},
-    {&less_equal, 0, NULL, 0, TP_FUSED_KERNELS(where_less_equal)},
+    {&tp__less, 0, NULL, 0, TP_FUSED_KERNELS(where_less)},
+    {&tp__less_equal, 0, NULL, 0, TP_FUSED_KERNELS(where_less_equal)},
     {.inner = NULL},
 };
 
@@ -315,6 +315,6 @@ tp_tensor tp_cast(tp_tensor x, tp_dtype dtype)
     return tp_record(&cast[dtype], &x, 1, NULL);
 }
 
-const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &less,     &less_equal,
+const tp_op *const tp__choice_ops[] = {&equal,        &not_equal,    &tp__less, &tp__less_equal,
                                        &tp__where,    &tp__keep,     &tp__drop, &cast[TP_F32],
                                        &cast[TP_F64], &cast[TP_I32], NULL};

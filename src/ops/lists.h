@@ -36,7 +36,8 @@ extern const tp_op *const tp__resampling_ops[];
 extern const tp_op *const tp__ctc_ops[];
 
 /* Ops that another family's fusions name. */
-extern const tp_op tp__neg, tp__add, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where, tp__guard;
+extern const tp_op tp__neg, tp__add, tp__sub, tp__mul, tp__square, tp__keep, tp__drop, tp__where, tp__guard,
+    tp__less, tp__less_equal;
 
 /* A mask (keep or drop, by `op`) over what the gradient of max_pool2d put where the maxima were: on what is put, if the mask
  * is made of the images (relu before pooling), so that the images need not be kept.  Or an absent tensor (pooling.c). */
