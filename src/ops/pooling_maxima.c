@@ -415,13 +415,22 @@ static void pick_4(int64_t n, int64_t inner, int64_t size, uint32_t *y, const ui
         pick_4_of(n, inner, size, y, x, at);
 }
 
-static void pick_8(int64_t n, int64_t inner, int64_t size, uint64_t *y, const uint64_t *x, const int32_t *at)
+TP__INLINED void pick_8_of(int64_t n, int64_t inner, int64_t size, uint64_t *restrict y,
+                           const uint64_t *restrict x, const int32_t *restrict at)
 {
     for (int64_t j = 0; j < n; j++)
         for (int64_t k = 0; k < inner; k++) {
             const uint32_t p = (uint32_t)at[j * inner + k];
             y[j * inner + k] = x[(p < size ? p : 0) * inner + k];
         }
+}
+
+static void pick_8(int64_t n, int64_t inner, int64_t size, uint64_t *y, const uint64_t *x, const int32_t *at)
+{
+    if (inner == 1)
+        pick_8_of(n, 1, size, y, x, at);
+    else
+        pick_8_of(n, inner, size, y, x, at);
 }
 
 tp_status tp__pick_run(const tp_call *c)
