@@ -195,22 +195,36 @@ static int32_t operands_order(const planner *p, int32_t s)
     return last;
 }
 
+static bool make_room_for_kernel(planner *p)
+{
+    if (p->plan->kernels < p->kernel_capacity)
+        return true;
+    const int32_t capacity = p->kernel_capacity ? 2 * p->kernel_capacity : 64;
+    tp__kernel **more = tp__arena_take(&p->program->arena, (size_t)capacity * sizeof(tp__kernel *));
+    if (more == NULL)
+        return false;
+    if (p->plan->kernels > 0)
+        memcpy(more, p->by_order, (size_t)p->plan->kernels * sizeof(tp__kernel *));
+    p->by_order = more;
+    p->kernel_capacity = capacity;
+    return true;
+}
+
 /* A new kernel behind the one of the given order. */
 static tp__kernel *insert_kernel(planner *p, int32_t after)
 {
+    const int32_t count = p->plan->kernels, order = after < count - 1 ? after + 1 : count;
     tp__kernel *kernel = tp__arena_take(&p->program->arena, sizeof *kernel);
-    tp__kernel **link = &p->plan->kernel;
 
-    if (kernel == NULL)
+    if (kernel == NULL || !make_room_for_kernel(p))
         return NULL;
-    while (*link != NULL && (*link)->order <= after)
-        link = &(*link)->next;
-    kernel->next = *link;
-    *link = kernel;
+    memmove(p->by_order + order + 1, p->by_order + order, (size_t)(count - order) * sizeof(tp__kernel *));
+    p->by_order[order] = kernel;
     p->plan->kernels++;
-    int32_t order = 0;
-    for (tp__kernel *k = p->plan->kernel; k != NULL; k = k->next)
-        k->order = order++;
+    for (int32_t o = order; o <= count; o++)
+        p->by_order[o]->order = o;
+    kernel->next = order < count ? p->by_order[order + 1] : NULL;
+    *(order > 0 ? &p->by_order[order - 1]->next : &p->plan->kernel) = kernel;
     return kernel;
 }
 
@@ -348,8 +362,9 @@ static bool place_in_loop(planner *p, int32_t s, int32_t after)
                 mask |= 1u << at;
             at++;
         }
-    for (tp__kernel *k = p->plan->kernel; k != NULL; k = k->next) {
-        if (k->order < lowest || !k->is_loop || k->nodes >= MOST_NODES)
+    for (int32_t o = lowest > 0 ? lowest : 0; o < p->plan->kernels; o++) {
+        tp__kernel *k = p->by_order[o];
+        if (!k->is_loop || k->nodes >= MOST_NODES)
             continue;
         if (reduces ? join_reduction(p, k, s, &space, mask) : join_map(p, k, s, &space))
             return true;

@@ -28,7 +28,9 @@ typedef struct placed {
 typedef struct planner {
     tp_program *program;
     struct tp__plan *plan;
-    placed *at;  /* by step */
+    placed *at; /* by step */
+    tp__kernel **by_order;
+    int32_t kernel_capacity;
     bool failed; /* out of memory */
 } planner;
 
