@@ -171,7 +171,7 @@ static void run_case(suite *s, sizes z)
 {
     const int64_t n = z.frames * z.sequences * z.classes, cells = z.frames * (2 * z.labels + 1);
     char name[64];
-    snprintf(name, sizeof name, "ctc %lldx%lldx%lld, %lld labels", (long long)z.frames,
+    snprintf(name, sizeof name, "ctc %lldx%lldx%lld of %lld labels", (long long)z.frames,
              (long long)z.sequences, (long long)z.classes, (long long)z.labels);
     if (!bench_wants(s, name, n, 1))
         return;

@@ -268,6 +268,10 @@ static void print_row(const suite *s, const row *r, double tapir, double hand, d
     const double unit = s->csv ? 1 : 1024.0 * 1024.0;
     const int digits = tapir < 1000 ? 1 : 0, byte_digits = s->csv ? 0 : 2;
 
+    if (s->csv && strchr(r->name, ',') != NULL) {
+        fprintf(stderr, "a case's name must have no comma: %s\n", r->name);
+        exit(1);
+    }
     number(s, ns[0], SIZE, tapir, digits);
     number(s, ns[1], SIZE, hand, digits);
     number(s, ns[2], SIZE, bound, digits);

@@ -78,6 +78,6 @@ static void run_case(suite *b, const char *name, tp_opaque_options options)
 void bench_opaque(suite *b)
 {
     run_case(b, "opaque", (tp_opaque_options){.noise = {true, 0}});
-    run_case(b, "opaque, noise measured", (tp_opaque_options){.method = TP_OPAQUE_CENTRAL});
-    run_case(b, "opaque, guarded", (tp_opaque_options){.noise = {true, 0}, .guard = true});
+    run_case(b, "opaque noise measured", (tp_opaque_options){.method = TP_OPAQUE_CENTRAL});
+    run_case(b, "opaque guarded", (tp_opaque_options){.noise = {true, 0}, .guard = true});
 }

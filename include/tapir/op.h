@@ -250,7 +250,8 @@ typedef struct tp_op {
     tp_view_rule view;
     tp_call_kernel run;
     size_t (*scratch_size)(const tp_shape *x_shape, int n, const void *attr); /* NULL: none */
-    /* Of a call that is faster on channels in blocks: of how many; 0 for no gain.  NULL: never asks for blocks. */
+    /* Of a call that is faster on channels in blocks: of how many; 0 for no gain; by its
+     * first 8 operands.  NULL: never asks for blocks. */
     int64_t (*block)(const tp_shape *x_shape, tp_dtype dtype, const void *attr);
     /* NULL, or records the op in blocks: it returns the result in blocks or as it was recorded, as its shape tells, or
      * (tp_tensor){0} when the op had better be recorded as it was.  An op that asks for no blocks itself is only met with

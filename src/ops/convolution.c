@@ -173,8 +173,7 @@ static void weight_vjp(const tp_vjp *d)
 
 /* ---- Channels in blocks ------------------------------------------------------------------------------- */
 
-/* Which operands are images or a result: the weight is not.  The weight's derivative has two. */
-static bool has_channels(tp__convolution_role role, int k)
+bool tp__has_channels(tp__convolution_role role, int k)
 {
     return k == 0 || role == TP__CONVOLUTION_WEIGHT;
 }
@@ -189,10 +188,10 @@ static tp_tensor in_blocks(const tp_blocked *b, tp__convolution_role role)
     if (tp__convolution_block(role, shape, tp_blocked_dtype(b), a) != tp_block_of(b))
         return (tp_tensor){0};
     for (int k = 0; k < 2; k++)
-        any = any || (has_channels(role, k) && tp_is_blocked(b, k));
+        any = any || (tp__has_channels(role, k) && tp_is_blocked(b, k));
     const bool plain = !any && tp__convolution_is_fast_plain(role, shape, a);
     for (int k = 0; k < 2; k++) {
-        x[k] = plain || !has_channels(role, k) ? (tp_tensor){0} : tp_blocked_operand(b, k);
+        x[k] = plain || !tp__has_channels(role, k) ? (tp_tensor){0} : tp_blocked_operand(b, k);
         if (x[k].tape == NULL)
             x[k] = tp_plain_operand(b, k);
     }

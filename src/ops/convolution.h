@@ -31,6 +31,9 @@ const char *tp__convolution_infer(tp_inference *i, tp__convolution_role role);
 /* Is the kernel of one element, and does it move by one, without padding, in one group? */
 bool tp__convolution_is_pointwise(const tp__convolution_parts *p, const tp__convolution *a);
 
+/* Is operand k images or a result, and not the weight? */
+bool tp__has_channels(tp__convolution_role role, int k);
+
 /* How many places a kernel of this extent has along an axis of this length; 0 or less if it does not fit. */
 int64_t tp__convolution_places(const tp__convolution *a, int axis, int64_t length, int64_t extent);
 

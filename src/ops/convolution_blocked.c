@@ -33,12 +33,6 @@ static tp_shape shape_in_blocks(const tp_shape *x, int64_t block)
     return (tp_shape){5, {x->dim[0], x->dim[1] / block, x->dim[2], x->dim[3], block}};
 }
 
-/* Is operand k images or a result?  Else it is the weight. */
-static bool has_channels(tp__convolution_role role, int k)
-{
-    return k == 0 || role == TP__CONVOLUTION_WEIGHT;
-}
-
 /* A kernel of one element that moves by one is as good a matrix product when all is plain; so whoever gives images (or a result) plain,
  * though their channels would make blocks, gets a plain result. */
 static bool stays_plain(tp__convolution_role role, const tp_shape *plain, const tp_shape *given,
@@ -59,7 +53,7 @@ static const char *infer(tp_inference *i, tp__convolution_role role)
         return "a block has at least 1 channel";
     for (int k = 0; k < 2; k++) {
         const tp_shape *x = &i->x_shape[k];
-        if (x->rank == 5 && (!has_channels(role, k) || x->dim[4] != a->block))
+        if (x->rank == 5 && (!tp__has_channels(role, k) || x->dim[4] != a->block))
             return "channels in blocks are [n,channels/block,height,width,block], and a weight has none";
         plain[k] = plain_shape(x);
     }

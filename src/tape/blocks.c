@@ -287,6 +287,7 @@ static void mark_needed(const tp_tape *tape, const int32_t *output, int n, bool 
 /* The block that the first of them asks for, or 0; and how many operands they have at most. */
 static int64_t find_block(const tp_tape *tape, const bool *needed, int32_t count, int32_t *most)
 {
+    enum { MOST_ASKED = 8 }; /* operands of an op that asks */
     int64_t block = 0;
     *most = 1;
     for (int32_t id = 0; id < count; id++) {
@@ -296,8 +297,8 @@ static int64_t find_block(const tp_tape *tape, const bool *needed, int32_t count
         *most = node->n > *most ? node->n : *most;
         if (node->op->block == NULL || block != 0)
             continue;
-        tp_shape shape[TP_MAX_RANK];
-        for (int32_t k = 0; k < node->n && k < TP_MAX_RANK; k++)
+        tp_shape shape[MOST_ASKED];
+        for (int32_t k = 0; k < node->n && k < MOST_ASKED; k++)
             shape[k] = tp__node_at(tape, node->input[k])->shape;
         block = node->op->block(shape, node->dtype, node->attr);
     }

@@ -1,22 +1,10 @@
-/* idx_files.h -- what the tests of IDX files share: files made byte by byte in a directory of their own, and an allocator
- * that measures. */
+/* idx_files.h -- what the tests of IDX files share: the files made byte by byte, and what is wrong with them. */
 #ifndef TAPIR_TESTS_IDX_FILES_H
 #define TAPIR_TESTS_IDX_FILES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <tapir/tapir.h>
+#include "files.h"
 
 /* ---- Files ----------------------------------------------------------------------------------------- */
 
@@ -27,23 +15,14 @@ typedef struct bytes {
     unsigned char b[MOST];
 } bytes;
 
-static char directory[64], path[128];
+static char path[128];
 
-static inline int make_directory(void **state)
+static inline int make_place(void **state)
 {
-    (void)state;
-    snprintf(directory, sizeof directory, "/tmp/tapir_idx_XXXXXX");
-    if (mkdtemp(directory) == NULL)
+    if (make_directory(state) != 0)
         return -1;
     snprintf(path, sizeof path, "%s/data.idx", directory);
     return 0;
-}
-
-static inline int drop_directory(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(directory);
 }
 
 static inline void put(bytes *f, const void *b, size_t n)
@@ -68,10 +47,7 @@ static inline bytes header(int type, int rank, const uint32_t *size)
 
 static inline void write_file(const bytes *f)
 {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(f->b, 1, f->n, file), f->n);
-    assert_int_equal(fclose(file), 0);
+    write_bytes(path, f->b, f->n);
 }
 
 /* u8 [2,3] */
@@ -92,27 +68,6 @@ static inline void expect_small(const tp_idx *array)
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------------- */
-
-typedef struct meter {
-    size_t largest, held;
-    int calls, refused; /* the call with this number fails; 0: none */
-} meter;
-
-static inline void *metered_allocate(size_t size, size_t alignment, void *user)
-{
-    meter *m = user;
-    if (++m->calls == m->refused)
-        return NULL;
-    m->largest = size > m->largest ? size : m->largest;
-    m->held += size;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static inline void metered_release(void *memory, size_t size, void *user)
-{
-    ((meter *)user)->held -= size;
-    free(memory);
-}
 
 static inline tp_idx_options metered(meter *m)
 {

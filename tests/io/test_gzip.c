@@ -303,6 +303,6 @@ int main(void)
     };
     const struct CMUnitTest without[] = {cmocka_unit_test(without_zlib)};
     if (tp_io_reads_gzip())
-        return cmocka_run_group_tests(with, make_directory, drop_directory);
-    return cmocka_run_group_tests(without, make_directory, drop_directory);
+        return cmocka_run_group_tests(with, make_place, drop_directory);
+    return cmocka_run_group_tests(without, make_place, drop_directory);
 }

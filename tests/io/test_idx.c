@@ -288,5 +288,5 @@ int main(void)
         cmocka_unit_test(any_byte),       cmocka_unit_test(no_file),     cmocka_unit_test(bad_arguments),
         cmocka_unit_test(out_of_memory),
     };
-    return cmocka_run_group_tests(tests, make_directory, drop_directory);
+    return cmocka_run_group_tests(tests, make_place, drop_directory);
 }
